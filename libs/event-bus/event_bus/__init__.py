@@ -1,0 +1,30 @@
+"""Publish and subscribe to contract messages: one interface, Apache Kafka and in-process behind it."""
+
+from message_contracts import Message
+
+from event_bus.interface import (
+    EventBus,
+    Follower,
+    Handler,
+    HandlerTable,
+    Outcome,
+    OutgoingRecord,
+    Publisher,
+    PublishError,
+    Subscription,
+    Unavailable,
+)
+
+__all__ = [
+    "EventBus",
+    "Follower",
+    "Handler",
+    "HandlerTable",
+    "Message",
+    "Outcome",
+    "OutgoingRecord",
+    "PublishError",
+    "Publisher",
+    "Subscription",
+    "Unavailable",
+]

@@ -1,0 +1,131 @@
+"""What every part of Threadworks knows about the event bus: records, outcomes, handlers and the four protocols.
+
+Services depend on this module alone (through `event_bus`); `event_bus.kafka` and `event_bus.in_process` implement it
+and pass one conformance suite. Only a composition root names an implementation.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from message_contracts import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingRecord:
+    """One record to publish: encoded bytes and headers as `message_contracts.codec.encode` returns them.
+
+    `key` decides the partition (all events of one thread share one); `partition` overrides it.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishError:
+    """Why one record was not acknowledged.
+
+    `retryable` is True when the same record may succeed later (the broker is away, a time-out: it may even have been
+    written already) and False when it never can (too large, no such partition). `reason` is one sentence for an
+    operator and never contains the payload.
+    """
+
+    retryable: bool
+    reason: str
+
+
+Outcome: TypeAlias = PublishError | None
+"""What became of one published record: None once all in-sync replicas have it."""
+
+Handler: TypeAlias = Callable[[Message], Awaitable[None]]
+"""A plain async function of one decoded message. Returning acknowledges it."""
+
+HandlerTable: TypeAlias = Mapping[str, Handler]
+"""Message type (`threadworks.run.queued.v1`) to handler. Types that are not in the table are skipped and counted."""
+
+
+class Unavailable(Exception):  # noqa: N818 - reads as what it says at every `raise`
+    """Something that the handler needs (a database) is away: pause, go on trying, acknowledge nothing."""
+
+
+class Publisher(Protocol):
+    """Sends records. Safe for concurrent use; two calls are ordered only when one starts after the other returned."""
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> list[Outcome]:
+        """Send the records in the given order, await all acknowledgements, return one outcome per record, in order.
+
+        Never raises for a broker failure and is bounded by the bus's publish time-out (default 5 s). A record whose
+        outcome is retryable may have been written all the same: publish it again and let consumers ignore repeats.
+        """
+        ...
+
+
+class Subscription(Protocol):
+    """A running membership of one consumer group."""
+
+    def pause(self, *topics: str) -> None:
+        """Stop handing out records of these topics, across rebalances, until `resume`. Lag stays visible to scalers."""
+        ...
+
+    def resume(self, *topics: str) -> None:
+        """Hand out records of these topics again. Topics that are not paused are left as they are."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop fetching, await running handlers for at most 10 s, commit what is done, leave the group. Idempotent."""
+        ...
+
+    @property
+    def failed(self) -> asyncio.Future[BaseException]:
+        """Resolves with the cause when the subscription has died for good: the process should exit and be restarted."""
+        ...
+
+
+class Follower(Protocol):
+    """Reads all partitions of a compacted topic from their beginning, outside any group, and stays on it."""
+
+    async def caught_up(self) -> None:
+        """Return once everything that was in the topic when the follower started has been handled."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading. Idempotent."""
+        ...
+
+
+class EventBus(Protocol):
+    """One connection of a process to the bus: one publisher, any number of subscriptions and followers."""
+
+    async def start(self) -> None:
+        """Get ready to publish. Does not wait for the broker: a service starts while Kafka is away."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop what is still running (subscriptions, followers, then the publisher). Idempotent."""
+        ...
+
+    @property
+    def publisher(self) -> Publisher:
+        """The one publisher of this process."""
+        ...
+
+    async def subscribe(
+        self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
+    ) -> Subscription:
+        """Join a group and hand each record to the handler of its message type.
+
+        Partitions are always worked on in parallel. With `concurrency` 1 the records of one partition are handled one
+        at a time in order; with more, up to that many at once, and the contiguous offset is committed. `service` is
+        written into dead letters. A record that cannot be read becomes a dead letter; a handler that fails is tried
+        three times, then the record becomes a dead letter; `Unavailable` pauses the partition and tries for ever.
+        """
+        ...
+
+    async def follow(self, *, topic: str, handlers: HandlerTable) -> Follower:
+        """Read a compacted topic from its beginning. Unreadable records and failing handlers are logged and skipped."""
+        ...
