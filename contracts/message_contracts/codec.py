@@ -1,0 +1,155 @@
+"""Bytes ↔ validated message: the one place where a message meets its wire form.
+
+Producers (relay, tool services) call `encode`, the event bus calls `decode`; both validate against the schema of the
+type. Written is the CloudEvents 1.0 Kafka binding in binary mode: attributes as `ce_…` headers, the data as the value.
+Structured mode (the whole event as the value) is understood on input. No error holds payload text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from message_contracts import cloud_events
+from message_contracts.cloud_events import JSON_CONTENT, optional_integer, optional_text, required_text
+from message_contracts.errors import InvalidMessage, UnknownType
+from message_contracts.message import Message
+from message_contracts.schemas import Contract, contract
+
+MAX_VALUE_BYTES = 1_048_576 - 16_384
+"""Largest value. Kafka's defaults take records up to 1 MiB; 16 KiB of that are left for headers, key and framing."""
+MAX_HEADER_BYTES = 8_192
+"""Largest sum of header names and values."""
+
+# What orjson would turn into text without being asked would come back as something else.
+_JSON_ONLY = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+class Encoded(NamedTuple):
+    """A message as Kafka carries it."""
+
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def encode(message: Message) -> Encoded:
+    """Validate a message as its producer and write it in binary mode.
+
+    Raises InvalidMessage when the type is not in the contracts, the data does not fit its schema, an attribute is
+    malformed, or the result is too large for a Kafka record.
+    """
+    found = contract(message.type)
+    if found is None:
+        raise InvalidMessage(f"type: {message.type!r} is not in the contracts")
+    if found.tenant_required and message.tenant is None:
+        raise InvalidMessage("tenant: missing")
+    violation = found.produced_violation(message.data)
+    if violation is not None:
+        raise InvalidMessage(f"data: {violation}")
+    return Encoded(_value(message.data), _headers(message, found.dataschema))
+
+
+def decode(headers: Sequence[tuple[str, bytes]], value: bytes) -> Message:
+    """Read and validate a record in binary or structured mode; of a repeated header the last one counts.
+
+    Raises UnknownType for a type or major that is not in the contracts, InvalidMessage for everything else.
+    """
+    by_name = dict(headers)
+    if cloud_events.structured(by_name):
+        attributes = cloud_events.attributes_of_event(value)
+        found = _contract_of(attributes)
+        data = attributes.get("data")
+        if not isinstance(data, dict):
+            raise InvalidMessage("data: missing or not a JSON object")
+    else:
+        attributes = cloud_events.attributes_of_headers(by_name)
+        found = _contract_of(attributes)
+        data = cloud_events.json_object(value, "data")
+    violation = found.consumed_violation(data)
+    if violation is not None:
+        raise InvalidMessage(f"data: {violation}")
+    message = _message(found.type, attributes, data)
+    if found.tenant_required and message.tenant is None:
+        raise InvalidMessage("tenant: missing")
+    return message
+
+
+def _value(data: Mapping[str, Any]) -> bytes:
+    try:
+        value = orjson.dumps(data, option=_JSON_ONLY)
+    except TypeError:
+        raise InvalidMessage("data: holds a value that JSON does not have") from None
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidMessage(f"data: {len(value)} bytes, more than {MAX_VALUE_BYTES}")
+    return value
+
+
+def _headers(message: Message, dataschema: str) -> tuple[tuple[str, bytes], ...]:
+    attributes: dict[str, object] = {
+        "id": message.id,
+        "source": message.source,
+        "type": message.type,
+        "subject": message.subject,
+        "correlationid": message.correlation_id,
+        "causationid": message.causation_id,
+        "tenant": message.tenant,
+        "seq": message.seq,
+        "attempt": message.attempt,
+    }
+    texts: list[tuple[str, str]] = [
+        ("ce_specversion", cloud_events.SPEC_VERSION),
+        ("ce_id", required_text(attributes, "id")),
+        ("ce_source", required_text(attributes, "source")),
+        ("ce_type", message.type),
+        ("ce_time", cloud_events.rfc3339(message.time)),
+        ("ce_subject", required_text(attributes, "subject")),
+        ("ce_dataschema", dataschema),
+    ]
+    for name in ("seq", "attempt"):
+        number = optional_integer(attributes, name)
+        if number is not None:
+            texts.append((f"ce_{name}", str(number)))
+    for name in ("correlationid", "causationid", "tenant"):
+        text = optional_text(attributes, name)
+        if text is not None:
+            texts.append((f"ce_{name}", text))
+    traceparent = cloud_events.trace_context(message.traceparent)
+    if traceparent is not None:
+        texts.append((cloud_events.TRACEPARENT, traceparent))
+    try:
+        headers = (*((name, text.encode()) for name, text in texts), (cloud_events.CONTENT_TYPE, JSON_CONTENT))
+    except UnicodeEncodeError:
+        raise InvalidMessage("attributes: not encodable as UTF-8") from None
+    if cloud_events.header_bytes(headers) > MAX_HEADER_BYTES:
+        raise InvalidMessage(f"attributes: more than {MAX_HEADER_BYTES} bytes")
+    return headers
+
+
+def _contract_of(attributes: Mapping[str, object]) -> Contract:
+    # The type comes first: a consumer skips a type it does not know without judging the rest of the message.
+    if attributes.get("specversion") != cloud_events.SPEC_VERSION:
+        raise InvalidMessage("specversion: missing or not 1.0")
+    type_ = required_text(attributes, "type")
+    found = contract(type_)
+    if found is None:
+        raise UnknownType(type_)
+    return found
+
+
+def _message(type_: str, attributes: Mapping[str, object], data: dict[str, Any]) -> Message:
+    return Message(
+        type=type_,
+        source=required_text(attributes, "source"),
+        subject=required_text(attributes, "subject"),
+        tenant=optional_text(attributes, "tenant"),
+        data=data,
+        id=required_text(attributes, "id"),
+        time=cloud_events.instant(required_text(attributes, "time")),
+        seq=optional_integer(attributes, "seq"),
+        attempt=optional_integer(attributes, "attempt"),
+        correlation_id=optional_text(attributes, "correlationid"),
+        causation_id=optional_text(attributes, "causationid"),
+        traceparent=cloud_events.trace_context(attributes.get(cloud_events.TRACEPARENT)),
+    )
