@@ -6,7 +6,7 @@ Called by the codec alone. Attribute names here are CloudEvents' own; on Kafka e
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -17,10 +17,11 @@ PREFIX = "ce_"
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "content-type"
 TRACEPARENT = "traceparent"
-JSON_CONTENT = b"application/json"
+JSON_CONTENT = "application/json"
 LARGEST_INTEGER = 2**31 - 1
 """CloudEvents integers are signed 32-bit numbers."""
 
+_JSON_CONTENT_BYTES = JSON_CONTENT.encode()
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _INTEGER = re.compile(r"\d{1,10}", re.ASCII)
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -28,14 +29,19 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def structured(headers: Mapping[str, bytes]) -> bool:
-    """Whether the value is a whole CloudEvent in JSON (structured mode). Raises InvalidMessage for other formats."""
-    media_type = headers.get(CONTENT_TYPE, JSON_CONTENT).split(b";", 1)[0].strip().lower()
+def structured(content_type: bytes | None) -> bool:
+    """Whether the value is a whole CloudEvent in JSON (structured mode); without a content type it is the data alone.
+
+    Raises InvalidMessage for values that are not JSON.
+    """
+    if content_type is None or content_type == _JSON_CONTENT_BYTES:
+        return False
+    media_type = content_type.split(b";", 1)[0].strip().lower()
     if media_type == b"application/cloudevents+json":
         return True
     if media_type.startswith(b"application/cloudevents"):
         raise InvalidMessage("content-type: only the JSON format of CloudEvents is read, one event a record")
-    if media_type != JSON_CONTENT and not media_type.endswith(b"+json"):
+    if media_type != _JSON_CONTENT_BYTES and not media_type.endswith(b"+json"):
         raise InvalidMessage("content-type: not JSON")
     return False
 
@@ -43,28 +49,24 @@ def structured(headers: Mapping[str, bytes]) -> bool:
 def attributes_of_headers(headers: Mapping[str, bytes]) -> dict[str, object]:
     """Binary mode: attribute name → text, with `traceparent` beside them. Raises InvalidMessage for broken UTF-8."""
     attributes: dict[str, object] = {}
-    for name, value in headers.items():
-        if name.startswith(PREFIX):
-            attributes[name[3:]] = _utf8(name, value)
-    if TRACEPARENT in headers:
-        attributes[TRACEPARENT] = headers[TRACEPARENT].decode(errors="replace")
-    return attributes
-
-
-def _utf8(name: str, value: bytes) -> str:
     try:
-        return value.decode()
+        for name, value in headers.items():
+            if name.startswith(PREFIX):
+                attributes[name[3:]] = value.decode()
     except UnicodeDecodeError:
         raise InvalidMessage(f"header {name}: not UTF-8") from None
     except AttributeError:  # a Kafka header may have no value, whatever the types say
         raise InvalidMessage(f"header {name}: no value") from None
+    if headers.get(TRACEPARENT):
+        attributes[TRACEPARENT] = headers[TRACEPARENT].decode(errors="replace")
+    return attributes
 
 
 def attributes_of_event(value: bytes) -> dict[str, object]:
     """Structured mode: the members of the event, `data` among them; null counts as absent. Raises InvalidMessage."""
     event = json_object(value, "event")
-    content = event.get("datacontenttype", "application/json")
-    if content != "application/json" or "data_base64" in event:
+    content = event.get("datacontenttype", JSON_CONTENT)
+    if content != JSON_CONTENT or "data_base64" in event:
         raise InvalidMessage("event: its data is not JSON")
     return {name: member for name, member in event.items() if member is not None}
 
@@ -84,31 +86,35 @@ def json_object(value: bytes, what: str) -> dict[str, object]:
 
 def required_text(attributes: Mapping[str, object], name: str) -> str:
     """An attribute that every message has. Raises InvalidMessage when it is missing, empty or not printable."""
-    text = optional_text(attributes, name)
-    if text is None:
+    if name not in attributes:
         raise InvalidMessage(f"{name}: missing")
-    return text
+    return checked_text(name, attributes[name])
 
 
 def optional_text(attributes: Mapping[str, object], name: str) -> str | None:
-    """An attribute that may be absent. Raises InvalidMessage when it is empty or not printable text."""
-    text = attributes.get(name)
-    if text is None:
-        return None
+    """An attribute that may be absent. Raises InvalidMessage when it is empty or not printable."""
+    return checked_text(name, attributes[name]) if name in attributes else None
+
+
+def checked_text(name: str, text: object) -> str:
+    """The text itself. Raises InvalidMessage when it is not text, empty, or holds control characters."""
     if not isinstance(text, str) or not text:
         raise InvalidMessage(f"{name}: empty or not text")
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise InvalidMessage(f"{name}: holds control characters")
     return text
 
 
 def optional_integer(attributes: Mapping[str, object], name: str) -> int | None:
-    """A number from 0 to 2³¹ − 1 or its decimal digits. Raises InvalidMessage for anything else."""
+    """A number from 0 to 2³¹ − 1, or its decimal digits; None when absent. Raises InvalidMessage for anything else."""
     number = attributes.get(name)
-    if number is None:
-        return None
     if isinstance(number, str) and _INTEGER.fullmatch(number):
         number = int(number)
+    return None if number is None else checked_integer(name, number)
+
+
+def checked_integer(name: str, number: object) -> int:
+    """The number itself. Raises InvalidMessage when it is not a whole number from 0 to 2³¹ − 1."""
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_INTEGER:
         raise InvalidMessage(f"{name}: not a whole number from 0 to {LARGEST_INTEGER}")
     return number
@@ -130,14 +136,9 @@ def rfc3339(time: datetime) -> str:
         if time.utcoffset() is None:
             raise InvalidMessage("time: has no time zone")
         time = time.astimezone(UTC)
-    return f"{time.isoformat()[:-6]}Z"
+    return time.isoformat()[:-6] + "Z"
 
 
 def trace_context(traceparent: object) -> str | None:
     """The trace context when it is well-formed, else None, as W3C asks: tracing never stops a message."""
     return traceparent if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent) else None
-
-
-def header_bytes(headers: Sequence[tuple[str, bytes]]) -> int:
-    """Size of names and values together, in bytes."""
-    return sum(len(name) + len(value) for name, value in headers)

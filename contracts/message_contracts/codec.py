@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from message_contracts import cloud_events
-from message_contracts.cloud_events import JSON_CONTENT, optional_integer, optional_text, required_text
+from message_contracts.cloud_events import (
+    checked_integer,
+    checked_text,
+    optional_integer,
+    optional_text,
+    required_text,
+)
 from message_contracts.errors import InvalidMessage, UnknownType
 from message_contracts.message import Message
 from message_contracts.schemas import Contract, contract
@@ -57,7 +63,7 @@ def decode(headers: Sequence[tuple[str, bytes]], value: bytes) -> Message:
     Raises UnknownType for a type or major that is not in the contracts, InvalidMessage for everything else.
     """
     by_name = dict(headers)
-    if cloud_events.structured(by_name):
+    if cloud_events.structured(by_name.get(cloud_events.CONTENT_TYPE)):
         attributes = cloud_events.attributes_of_event(value)
         found = _contract_of(attributes)
         data = attributes.get("data")
@@ -87,42 +93,33 @@ def _value(data: Mapping[str, Any]) -> bytes:
 
 
 def _headers(message: Message, dataschema: str) -> tuple[tuple[str, bytes], ...]:
-    attributes: dict[str, object] = {
-        "id": message.id,
-        "source": message.source,
-        "type": message.type,
-        "subject": message.subject,
-        "correlationid": message.correlation_id,
-        "causationid": message.causation_id,
-        "tenant": message.tenant,
-        "seq": message.seq,
-        "attempt": message.attempt,
-    }
-    texts: list[tuple[str, str]] = [
+    texts = [
         ("ce_specversion", cloud_events.SPEC_VERSION),
-        ("ce_id", required_text(attributes, "id")),
-        ("ce_source", required_text(attributes, "source")),
+        ("ce_id", checked_text("id", message.id)),
+        ("ce_source", checked_text("source", message.source)),
         ("ce_type", message.type),
         ("ce_time", cloud_events.rfc3339(message.time)),
-        ("ce_subject", required_text(attributes, "subject")),
+        ("ce_subject", checked_text("subject", message.subject)),
         ("ce_dataschema", dataschema),
     ]
-    for name in ("seq", "attempt"):
-        number = optional_integer(attributes, name)
-        if number is not None:
-            texts.append((f"ce_{name}", str(number)))
-    for name in ("correlationid", "causationid", "tenant"):
-        text = optional_text(attributes, name)
-        if text is not None:
-            texts.append((f"ce_{name}", text))
-    traceparent = cloud_events.trace_context(message.traceparent)
-    if traceparent is not None:
-        texts.append((cloud_events.TRACEPARENT, traceparent))
+    if message.seq is not None:
+        texts.append(("ce_seq", str(checked_integer("seq", message.seq))))
+    if message.attempt is not None:
+        texts.append(("ce_attempt", str(checked_integer("attempt", message.attempt))))
+    if message.correlation_id is not None:
+        texts.append(("ce_correlationid", checked_text("correlationid", message.correlation_id)))
+    if message.causation_id is not None:
+        texts.append(("ce_causationid", checked_text("causationid", message.causation_id)))
+    if message.tenant is not None:
+        texts.append(("ce_tenant", checked_text("tenant", message.tenant)))
+    if message.traceparent is not None and cloud_events.trace_context(message.traceparent) is not None:
+        texts.append((cloud_events.TRACEPARENT, message.traceparent))
+    texts.append((cloud_events.CONTENT_TYPE, cloud_events.JSON_CONTENT))
     try:
-        headers = (*((name, text.encode()) for name, text in texts), (cloud_events.CONTENT_TYPE, JSON_CONTENT))
+        headers = tuple([(name, text.encode()) for name, text in texts])
     except UnicodeEncodeError:
         raise InvalidMessage("attributes: not encodable as UTF-8") from None
-    if cloud_events.header_bytes(headers) > MAX_HEADER_BYTES:
+    if sum([len(name) + len(value) for name, value in headers]) > MAX_HEADER_BYTES:
         raise InvalidMessage(f"attributes: more than {MAX_HEADER_BYTES} bytes")
     return headers
 
