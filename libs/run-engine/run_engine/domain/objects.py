@@ -1,0 +1,154 @@
+"""The objects of the engine as values. The store returns them; dialects and workers turn them into their own shapes.
+
+All times are aware datetimes in UTC, from the database's clock. JSON-shaped fields (tools, content, metadata …) hold
+plain lists and dicts in the shape that OpenAI's API gives them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
+
+Json = Any
+Metadata = dict[str, str]
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens, as the model counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assistant:
+    """A configured assistant; `tools` is a list of OpenAI tool objects."""
+
+    id: str
+    created_at: datetime
+    name: str | None
+    description: str | None
+    model: str
+    instructions: str | None
+    tools: list[Json]
+    tool_resources: Json | None
+    metadata: Metadata
+    temperature: float | None
+    top_p: float | None
+    response_format: Json | None
+    reasoning_effort: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A conversation. `active_run` is the run that locks it."""
+
+    id: str
+    created_at: datetime
+    metadata: Metadata
+    tool_resources: Json | None
+    active_run: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message; `content` is a list of OpenAI content parts, `{"type": "text", "text": {"value", "annotations"}}` …"""
+
+    id: str
+    thread_id: str
+    created_at: datetime
+    status: MessageStatus
+    incomplete_details: Json | None
+    completed_at: datetime | None
+    incomplete_at: datetime | None
+    role: Role
+    content: list[Json]
+    assistant_id: str | None
+    run_id: str | None
+    attachments: list[Json] | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One function call of the model, with its answer once there is one."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text, exactly as the model wrote it."""
+    service: str | None
+    """The tool service that answers it; None for a call that the client answers."""
+    output: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of an assistant on a thread. Model, instructions and tools are the snapshot taken when it was created."""
+
+    tenant_id: str
+    id: str
+    thread_id: str
+    assistant_id: str
+    created_at: datetime
+    status: RunStatus
+    attempt: int
+    seq: int
+    """Number of the run's last event."""
+    expires_at: datetime | None
+    """When an unfinished run ends by itself; None once completed."""
+    started_at: datetime | None
+    cancelled_at: datetime | None
+    failed_at: datetime | None
+    completed_at: datetime | None
+    last_error: Json | None
+    incomplete_details: Json | None
+    model: str
+    instructions: str | None
+    tools: list[Json]
+    tool_resources: Json | None
+    metadata: Metadata
+    usage: Usage | None
+    """Sum over the finished steps; shown once the run has ended."""
+    temperature: float | None
+    top_p: float | None
+    max_prompt_tokens: int | None
+    max_completion_tokens: int | None
+    truncation_strategy: Json
+    tool_choice: Json
+    parallel_tool_calls: bool
+    response_format: Json
+    reasoning_effort: str | None
+    required_calls: tuple[ToolCall, ...] = ()
+    """The open calls that the client has to answer, while the run is in requires_action."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """One thing a run did: wrote a message, or called tools."""
+
+    id: str
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    created_at: datetime
+    type: Literal["message_creation", "tool_calls"]
+    status: StepStatus
+    message_id: str | None
+    tool_calls: tuple[ToolCall, ...]
+    """In the model's order; empty for a message_creation step."""
+    last_error: Json | None
+    completed_at: datetime | None
+    failed_at: datetime | None
+    cancelled_at: datetime | None
+    expired_at: datetime | None
+    metadata: Metadata
+    usage: Usage | None

@@ -1,0 +1,73 @@
+"""What the engine refuses, and why. The docstring is the sentence; the data are attributes; dialects word them anew."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class EngineError(Exception):
+    """Something was refused by the run engine."""
+
+
+class NotFound(EngineError):
+    """No such object for this tenant."""
+
+    def __init__(self, kind: str, object_id: str) -> None:
+        super().__init__(f"No {kind} found with id '{object_id}'.")
+        self.kind = kind
+        """assistant, thread, message, run, run step or tool call."""
+        self.object_id = object_id
+
+
+class ThreadBusy(EngineError):
+    """The thread is locked by a run that has not ended."""
+
+    def __init__(self, thread_id: str, run_id: str) -> None:
+        super().__init__(f"Thread {thread_id} has the active run {run_id}.")
+        self.thread_id = thread_id
+        self.run_id = run_id
+
+
+class IllegalMove(EngineError):
+    """The run cannot do that from the status it has."""
+
+    def __init__(self, status: str, trigger: str) -> None:
+        super().__init__(f"A run in status '{status}' cannot {trigger}.")
+        self.status = status
+        self.trigger = trigger
+
+
+class OutputsNotAccepted(EngineError):
+    """The run does not wait for outputs of its client."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"A run in status '{status}' accepts no tool outputs.")
+        self.status = status
+
+
+class WrongOutputs(EngineError):
+    """Outputs were given for other calls than the run waits for."""
+
+    def __init__(self, expected: Sequence[str], got: Sequence[str]) -> None:
+        super().__init__(f"Expected tool outputs for call_ids {list(expected)}, got {list(got)}")
+        self.expected = tuple(expected)
+        self.got = tuple(got)
+
+
+class Fenced(EngineError):
+    """The run is no longer this worker's: it was taken away, ended or deleted. The worker stops silently."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"Run {run_id} is not this worker's any more.")
+        self.run_id = run_id
+
+
+class DatabaseUnavailable(EngineError):
+    """PostgreSQL cannot be reached, or went away in the middle; whether the last commit happened is not known."""
+
+
+class SchemaUnsuitable(EngineError):
+    """The database's schema and this code do not fit each other."""
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts = facts

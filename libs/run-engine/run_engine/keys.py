@@ -1,0 +1,17 @@
+"""API keys: how one is made, and the only form in which it is stored."""
+
+import hashlib
+
+PREFIX = "sk-threadworks-"
+
+
+def new_key(random_bytes: bytes) -> str:
+    """A key from 32 random bytes, to be shown once."""
+    if len(random_bytes) != 32:
+        raise ValueError("a key is made of 32 random bytes")
+    return PREFIX + random_bytes.hex()
+
+
+def digest(key: str) -> bytes:
+    """What is stored of a key. Keys are random, so nothing slower than SHA-256 is needed."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

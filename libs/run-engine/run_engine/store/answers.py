@@ -1,0 +1,39 @@
+"""Answers of tool services, as they arrive over the bus: the first one counts."""
+
+import orjson
+
+from run_engine.store.database import Database
+from run_engine.store.writer import Writer
+
+
+class Answers:
+    """Stores outputs of server tool calls. Late and repeated answers change nothing."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def complete(self, tenant_id: str, run_id: str, call_id: str, output: str) -> bool:
+        """Stores the output of a call; False when it is answered already or its run does not wait any more."""
+        return await self._store(tenant_id, run_id, call_id, output)
+
+    async def fail(self, tenant_id: str, run_id: str, call_id: str, code: str, message: str) -> bool:
+        """Stores an error as the output, so that the model is told plainly what went wrong."""
+        output = orjson.dumps({"error": {"code": code, "message": message}}).decode()
+        return await self._store(tenant_id, run_id, call_id, output)
+
+    async def _store(self, tenant_id: str, run_id: str, call_id: str, output: str) -> bool:
+        row = await self._database.one(
+            "answer_calls",
+            owner=self._writer.owner,
+            tenant_id=tenant_id,
+            run_id=run_id,
+            call_ids=[call_id],
+            # PostgreSQL's text cannot hold the character 0.
+            outputs=[output.replace("\x00", "\ufffd")],
+            by_client=False,
+        )
+        if row is None:
+            return False
+        self._writer.committed(row["outbox_ids"])
+        return True

@@ -1,0 +1,155 @@
+"""What a worker does with runs: claim, read the prompt's parts, park, finish, fail, hand back. All of it is fenced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from run_engine.domain.drafts import NewToolCall
+from run_engine.domain.moves import Trigger, target
+from run_engine.domain.objects import Json, Run, RunStep, Usage
+from run_engine.domain.status import RunStatus
+from run_engine.errors import Fenced
+from run_engine.store import rows
+from run_engine.store.database import Database, Row, Session
+from run_engine.store.endings import end_locked_run, queue_locked_run
+from run_engine.store.paging import HIGHEST, LOWEST
+from run_engine.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What ends a run well: the message that the model wrote, with the ids that its step and message get."""
+
+    step_id: str
+    message_id: str
+    content: list[Json]
+    usage: Usage
+    incomplete_reason: str | None = None
+    """None, or why the answer is cut short: max_completion_tokens, max_prompt_tokens or content_filter."""
+
+
+class Driving:
+    """The writes of one worker, named by its `Writer.owner`; each raises `Fenced` once the run is not its own any more."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def claim(self, tenant_id: str, run_id: str) -> Run | None:
+        """Takes a queued run; None when there is nothing to take (another worker has it, or it ended or expired)."""
+        row = await self._database.one("claim_run", worker=self._writer.owner, tenant_id=tenant_id, run_id=run_id)
+        if row is None:
+            return None
+        self._writer.committed(row["outbox_ids"])
+        return rows.run(row)
+
+    async def queued(self, limit: int) -> Sequence[tuple[str, str]]:
+        """(tenant id, run id) of the runs that have waited longest."""
+        return [(row["tenant_id"], row["id"]) for row in await self._database.all("queued_runs", limit=limit)]
+
+    async def steps(self, run: Run) -> Sequence[RunStep]:
+        """All steps of a run, oldest first: the finished tool rounds that the next prompt goes on from."""
+        found = await self._database.all(
+            "list_steps",
+            tenant_id=run.tenant_id,
+            thread_id=run.thread_id,
+            run_id=run.id,
+            ascending=True,
+            low_time=LOWEST[0],
+            low_position=LOWEST[1],
+            high_time=HIGHEST[0],
+            high_position=HIGHEST[1],
+            limit=None,
+        )
+        return [rows.step(row) for row in found]
+
+    async def finish(self, run: Run, answer: Answer) -> None:
+        """Completes the run, or ends it as incomplete, with its message, step and usage in one commit."""
+        incomplete = answer.incomplete_reason is not None
+        reason = answer.incomplete_reason
+        row = await self._database.one(
+            "finish_run",
+            **self._fence(run),
+            status=RunStatus.INCOMPLETE.value if incomplete else RunStatus.COMPLETED.value,
+            incomplete_details={"reason": reason} if incomplete else None,
+            message_incomplete_details={"reason": _message_reason(reason)} if reason is not None else None,
+            step_id=answer.step_id,
+            message_id=answer.message_id,
+            content=answer.content,
+            prompt_tokens=answer.usage.prompt_tokens,
+            completion_tokens=answer.usage.completion_tokens,
+        )
+        self._committed(run, row)
+
+    async def park(self, run: Run, step_id: str, calls: Sequence[NewToolCall], usage: Usage) -> None:
+        """Parks the run for tool calls (at least one); services are asked by the events of the same commit."""
+        row = await self._database.one(
+            "park_run",
+            **self._fence(run),
+            step_id=step_id,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            call_ids=[call.id for call in calls],
+            call_names=[call.name for call in calls],
+            call_arguments=[call.arguments for call in calls],
+            call_services=[call.service for call in calls],
+            call_timeouts=[call.timeout if call.service is not None else None for call in calls],
+        )
+        self._committed(run, row)
+
+    async def fail(self, run: Run, code: str, message: str) -> None:
+        """Ends the run as failed; `code` is server_error, rate_limit_exceeded or invalid_prompt."""
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, run)
+            ids = await end_locked_run(
+                session, self._writer.owner, locked, RunStatus.FAILED, {"code": code, "message": message}
+            )
+        self._writer.committed(ids)
+
+    async def obey_cancel(self, run: Run) -> None:
+        """Ends a run in cancelling as cancelled, after its work was stopped."""
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, run)
+            status = target(RunStatus(locked["status"]), Trigger.OBEY_CANCEL)
+            if status is not RunStatus.CANCELLED:
+                return
+            ids = await end_locked_run(session, self._writer.owner, locked, status)
+        self._writer.committed(ids)
+
+    async def hand_back(self, run_tenant: str, run_id: str, attempt: int) -> None:
+        """Gives up a run unharmed: queued again, or cancelled when that was asked for."""
+        async with self._database.transaction() as session:
+            locked = await session.one(
+                "lock_driven_run", tenant_id=run_tenant, run_id=run_id, attempt=attempt, worker=self._writer.owner
+            )
+            if locked is None:
+                raise Fenced(run_id)
+            status = target(RunStatus(locked["status"]), Trigger.HAND_BACK)
+            if status is RunStatus.QUEUED:
+                ids = await queue_locked_run(session, self._writer.owner, locked, locked["lost_workers"])
+            else:
+                ids = await end_locked_run(session, self._writer.owner, locked, status)
+        self._writer.committed(ids)
+
+    def _fence(self, run: Run) -> dict[str, object]:
+        return {
+            "tenant_id": run.tenant_id,
+            "run_id": run.id,
+            "attempt": run.attempt,
+            "worker": self._writer.owner,
+        }
+
+    async def _lock(self, session: Session, run: Run) -> Row:
+        row = await session.one("lock_driven_run", **self._fence(run))
+        if row is None:
+            raise Fenced(run.id)
+        return row
+
+    def _committed(self, run: Run, row: Row | None) -> None:
+        if row is None:
+            raise Fenced(run.id)
+        self._writer.committed(row["outbox_ids"])
+
+
+def _message_reason(reason: str | None) -> str:
+    # A message knows max_tokens where a run knows which limit it was.
+    return "content_filter" if reason == "content_filter" else "max_tokens"

@@ -1,0 +1,40 @@
+"""Cold moves of a run that the caller has locked: ended without an answer, or queued again."""
+
+from collections.abc import Sequence
+
+from run_engine.domain.objects import Json
+from run_engine.domain.status import RunStatus
+from run_engine.store.database import Row, Session
+
+
+async def end_locked_run(
+    session: Session,
+    owner: str,
+    run: Row,
+    status: RunStatus,
+    last_error: Json | None = None,
+) -> Sequence[int]:
+    """Ends the run as failed, cancelled or expired, closes its open step and message, frees its thread.
+
+    Returns the ids of the outbox rows, for `Writer.committed` after the commit.
+    """
+    row = await session.row(
+        "end_run",
+        owner=owner,
+        tenant_id=run["tenant_id"],
+        thread_id=run["thread_id"],
+        run_id=run["id"],
+        status=status.value,
+        last_error=last_error,
+    )
+    ids: Sequence[int] = row["outbox_ids"]
+    return ids
+
+
+async def queue_locked_run(session: Session, owner: str, run: Row, lost_workers: int) -> Sequence[int]:
+    """Queues the run again and wakes an orchestrator. Returns the ids of the outbox rows."""
+    row = await session.row(
+        "queue_run", owner=owner, tenant_id=run["tenant_id"], run_id=run["id"], lost_workers=lost_workers
+    )
+    ids: Sequence[int] = row["outbox_ids"]
+    return ids

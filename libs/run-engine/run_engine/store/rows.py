@@ -1,0 +1,72 @@
+"""From rows to the objects of the domain. Columns carry the names of the fields."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, ToolCall, Usage
+from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
+from run_engine.store.database import Row
+
+
+def _plain(kind: type[Any], *special: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in special)
+
+
+_ASSISTANT: Final = _plain(Assistant)
+_THREAD: Final = _plain(Thread)
+_MESSAGE: Final = _plain(Message, "status")
+_RUN: Final = _plain(Run, "status", "usage", "required_calls")
+_STEP: Final = _plain(RunStep, "status", "usage", "tool_calls")
+
+
+def assistant(row: Row) -> Assistant:
+    """An assistant from a row of `assistants`."""
+    return Assistant(**{name: row[name] for name in _ASSISTANT})
+
+
+def thread(row: Row) -> Thread:
+    """A thread from a row of `threads`."""
+    return Thread(**{name: row[name] for name in _THREAD})
+
+
+def message(row: Row) -> Message:
+    """A message from a row of `messages`."""
+    return Message(status=MessageStatus(row["status"]), **{name: row[name] for name in _MESSAGE})
+
+
+def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:
+    """A run from a row of `runs`; `required_calls` as the statement returned them. Usage only once it has ended."""
+    status = RunStatus(row["status"])
+    usage = (
+        Usage(prompt_tokens=row["prompt_tokens"], completion_tokens=row["completion_tokens"]) if status.ended else None
+    )
+    return Run(
+        status=status,
+        usage=usage,
+        required_calls=tuple(_call(call) for call in required_calls or ()),
+        **{name: row[name] for name in _RUN},
+    )
+
+
+def step(row: Row) -> RunStep:
+    """A step from a row of `run_steps` with its `calls`."""
+    prompt, completion = row["prompt_tokens"], row["completion_tokens"]
+    status = StepStatus(row["status"])
+    counted = prompt is not None and status is not StepStatus.IN_PROGRESS
+    return RunStep(
+        status=status,
+        usage=Usage(prompt_tokens=prompt, completion_tokens=completion) if counted else None,
+        tool_calls=tuple(_call(call) for call in row["calls"] or ()),
+        **{name: row[name] for name in _STEP},
+    )
+
+
+def _call(call: Any) -> ToolCall:
+    return ToolCall(
+        id=call["id"],
+        name=call["name"],
+        arguments=call["arguments"],
+        service=call.get("service"),
+        output=call.get("output"),
+    )

@@ -1,0 +1,165 @@
+"""Runs in PostgreSQL, as clients see them: start, read, cancel, answer."""
+
+from collections.abc import Mapping, Sequence
+
+from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
+from run_engine.domain.moves import Trigger, target
+from run_engine.domain.objects import Metadata, Run, RunStep
+from run_engine.domain.status import RunStatus
+from run_engine.domain.tool_outputs import check_outputs
+from run_engine.errors import NotFound, ThreadBusy
+from run_engine.store import rows
+from run_engine.store.database import Database, Row, Session
+from run_engine.store.drafted import message_values, run_values
+from run_engine.store.endings import end_locked_run
+from run_engine.store.paging import fetch_page
+from run_engine.store.writer import Writer
+
+
+class Runs:
+    """What clients do with runs of a tenant."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage] = ()) -> Run:
+        """Starts a run on a thread, with additional messages, in one commit. Raises `NotFound` and `ThreadBusy`."""
+        return await self._start(tenant_id, NewThread(id=thread_id, messages=messages), draft, new_thread=False)
+
+    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+        """Makes a thread with its messages and starts a run on it, in one commit. Raises `NotFound`."""
+        return await self._start(tenant_id, thread, draft, new_thread=True)
+
+    async def _start(self, tenant_id: str, thread: NewThread, draft: NewRun, *, new_thread: bool) -> Run:
+        while True:
+            row = await self._database.one(
+                "start_run",
+                owner=self._writer.owner,
+                tenant_id=tenant_id,
+                thread_id=thread.id,
+                new_thread=new_thread,
+                thread_metadata=thread.metadata,
+                thread_tool_resources=thread.tool_resources,
+                **message_values(thread.messages),
+                **run_values(draft),
+            )
+            if row is not None:
+                self._writer.committed(row["outbox_ids"])
+                return rows.run(row)
+            why = await self._database.row(
+                "why_not_started", tenant_id=tenant_id, thread_id=thread.id, assistant_id=draft.assistant_id
+            )
+            if not new_thread and not why["thread_exists"]:
+                raise NotFound("thread", thread.id)
+            if not why["assistant_exists"]:
+                raise NotFound("assistant", draft.assistant_id)
+            if why["active_run"] is not None:
+                raise ThreadBusy(thread.id, why["active_run"])
+            # The other run ended between the two statements: the thread is free now.
+
+    async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Raises `NotFound`."""
+        row = await self._database.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
+        return self._found(row, run_id)
+
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
+        """Replaces the metadata. Raises `NotFound`."""
+        row = await self._database.one(
+            "modify_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id, metadata=metadata
+        )
+        return self._found(row, run_id)
+
+    @staticmethod
+    def _found(row: Row | None, run_id: str) -> Run:
+        if row is None:
+            raise NotFound("run", run_id)
+        return rows.run(row, row["required_calls"])
+
+    async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Run]:
+        """One page. Raises `NotFound` for thread and cursor."""
+        database = self._database
+        page = await fetch_page(
+            request,
+            kind="run",
+            place_of=lambda cursor: database.one("place_of_run", tenant_id=tenant_id, thread_id=thread_id, id=cursor),
+            rows_between=lambda bounds: database.all("list_runs", tenant_id=tenant_id, thread_id=thread_id, **bounds),
+            build=lambda row: rows.run(row, row["required_calls"]),
+        )
+        if not page.items and await database.one("get_thread", tenant_id=tenant_id, id=thread_id) is None:
+            raise NotFound("thread", thread_id)
+        return page
+
+    async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
+        """Raises `NotFound`."""
+        row = await self._database.one("get_step", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id, id=step_id)
+        if row is None:
+            raise NotFound("run step", step_id)
+        return rows.step(row)
+
+    async def list_steps(self, tenant_id: str, thread_id: str, run_id: str, request: PageRequest) -> Page[RunStep]:
+        """One page. Raises `NotFound` for run and cursor."""
+        database = self._database
+        page = await fetch_page(
+            request,
+            kind="run step",
+            place_of=lambda cursor: database.one(
+                "place_of_step", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id, id=cursor
+            ),
+            rows_between=lambda bounds: database.all(
+                "list_steps", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id, **bounds
+            ),
+            build=rows.step,
+        )
+        if not page.items:
+            await self.get(tenant_id, thread_id, run_id)
+        return page
+
+    async def cancel(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Cancels at once what no worker holds; asks the worker otherwise. Raises `NotFound` and `IllegalMove`."""
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, tenant_id, thread_id, run_id)
+            moved = target(RunStatus(locked["status"]), Trigger.CANCEL)
+            if moved is RunStatus.CANCELLED:
+                outbox_ids = await end_locked_run(session, self._writer.owner, locked, moved)
+            else:
+                marked = await session.row(
+                    "mark_cancelling", owner=self._writer.owner, tenant_id=tenant_id, run_id=run_id
+                )
+                outbox_ids = marked["outbox_ids"]
+            row = await session.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
+        self._writer.committed(outbox_ids)
+        return self._found(row, run_id)
+
+    async def submit_outputs(
+        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+    ) -> Run:
+        """Stores the client's outputs (call id, text), all of the open calls at once, and moves the run with them.
+
+        Raises `NotFound`, `OutputsNotAccepted` and `WrongOutputs`; then nothing is stored.
+        """
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, tenant_id, thread_id, run_id)
+            open_calls = await session.all("open_client_calls", tenant_id=tenant_id, run_id=run_id)
+            answers: Mapping[str, str] = check_outputs(
+                RunStatus(locked["status"]), [row["id"] for row in open_calls], outputs
+            )
+            stored = await session.row(
+                "answer_calls",
+                owner=self._writer.owner,
+                tenant_id=tenant_id,
+                run_id=run_id,
+                call_ids=list(answers),
+                outputs=list(answers.values()),
+                by_client=True,
+            )
+            row = await session.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
+        self._writer.committed(stored["outbox_ids"])
+        return self._found(row, run_id)
+
+    @staticmethod
+    async def _lock(session: Session, tenant_id: str, thread_id: str, run_id: str) -> Row:
+        row = await session.one("lock_run", tenant_id=tenant_id, run_id=run_id)
+        if row is None or row["thread_id"] != thread_id:
+            raise NotFound("run", run_id)
+        return row

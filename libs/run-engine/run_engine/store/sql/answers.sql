@@ -1,0 +1,61 @@
+-- name: answer_calls^
+-- Stores outputs of open calls and lowers the counts; the last one completes the step and queues the run. Calls that
+-- are answered already, of ended runs, or of the other kind change nothing. No row: nothing changed.
+WITH locked AS MATERIALIZED (
+    SELECT tenant_id, id, status FROM runs
+    WHERE tenant_id = :tenant_id AND id = :run_id AND status IN ('requires_action', 'awaiting_tools')
+    FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now FROM locked
+), answered AS (
+    UPDATE tool_calls c SET output = given.output, answered_at = moment.now, repeat_at = NULL
+    FROM locked, moment, unnest(:call_ids::text[], :outputs::text[]) AS given (id, output)
+    WHERE c.tenant_id = locked.tenant_id AND c.run_id = locked.id AND c.id = given.id AND c.answered_at IS NULL
+      AND (c.service IS NULL) = :by_client::boolean
+    RETURNING c.step_id, c.service
+), tally AS MATERIALIZED (
+    SELECT min(step_id) AS step_id, count(*) FILTER (WHERE service IS NULL)::integer AS client,
+           count(*) FILTER (WHERE service IS NOT NULL)::integer AS server
+    FROM answered HAVING count(*) > 0
+), moved AS (
+    UPDATE runs r SET
+        open_client_calls = r.open_client_calls - tally.client,
+        open_server_calls = r.open_server_calls - tally.server,
+        status = CASE
+            WHEN r.open_client_calls - tally.client + r.open_server_calls - tally.server = 0 THEN 'queued'
+            WHEN r.open_client_calls - tally.client = 0 THEN 'awaiting_tools'
+            ELSE r.status END,
+        seq = r.seq + CASE
+            WHEN r.open_client_calls - tally.client + r.open_server_calls - tally.server = 0 THEN 2
+            WHEN r.open_client_calls - tally.client = 0 AND r.status = 'requires_action' THEN 1
+            ELSE 0 END,
+        lost_workers = CASE
+            WHEN r.open_client_calls - tally.client + r.open_server_calls - tally.server = 0 THEN 0
+            ELSE r.lost_workers END
+    FROM locked, tally WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+    RETURNING r AS whole, r.tenant_id, r.thread_id, r.id, r.status, r.seq, r.attempt, tally.step_id,
+              locked.status AS status_before, run_snapshot(r) AS snapshot
+), step AS (
+    UPDATE run_steps s SET status = 'completed', completed_at = moment.now
+    FROM moved, moment WHERE moved.status = 'queued' AND s.tenant_id = moved.tenant_id AND s.id = moved.step_id
+    RETURNING s.id
+), published AS MATERIALIZED (
+    SELECT emit_tools_completed(:owner, step.id, moved.seq - 1, moved.whole, moment.now) AS id
+    FROM moved, step, moment
+    UNION ALL
+    SELECT emit_run_event(:owner, m.tenant_id, m.thread_id, m.id, m.seq, m.attempt,
+                          'threadworks.run.' || m.status || '.v1', m.id, jsonb_build_object('run', m.snapshot),
+                          moment.now)
+    FROM moved m, moment WHERE m.status <> m.status_before
+    UNION ALL
+    SELECT emit_event(:owner, m.tenant_id, m.thread_id, m.id, m.attempt, 'threadworks.run.requested.v1', m.id,
+                      jsonb_build_object('run', jsonb_build_object('id', m.id, 'thread_id', m.thread_id)), moment.now)
+    FROM moved m, moment WHERE m.status = 'queued'
+)
+SELECT moved.status, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM moved;
+
+-- name: open_client_calls
+-- The calls that a run waits for its client to answer, in the order of the model.
+SELECT id FROM tool_calls
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND service IS NULL AND answered_at IS NULL
+ORDER BY index;

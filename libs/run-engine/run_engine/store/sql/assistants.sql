@@ -1,0 +1,56 @@
+-- name: create_assistant^
+-- Makes an assistant.
+INSERT INTO assistants (tenant_id, id, created_at, name, description, model, instructions, tools, tool_resources,
+                        metadata, temperature, top_p, response_format, reasoning_effort)
+VALUES (:tenant_id, :id, clock_timestamp(), :name, :description, :model, :instructions, :tools, :tool_resources,
+        :metadata, :temperature, :top_p, :response_format, :reasoning_effort)
+RETURNING *;
+
+-- name: ensure_assistant!
+-- Makes an assistant under a given id unless it is there.
+INSERT INTO assistants (tenant_id, id, created_at, name, description, model, instructions, tools, tool_resources,
+                        metadata, temperature, top_p, response_format, reasoning_effort)
+VALUES (:tenant_id, :id, clock_timestamp(), :name, :description, :model, :instructions, :tools, :tool_resources,
+        :metadata, :temperature, :top_p, :response_format, :reasoning_effort)
+ON CONFLICT (tenant_id, id) DO NOTHING;
+
+-- name: get_assistant^
+-- One assistant.
+SELECT * FROM assistants WHERE tenant_id = :tenant_id AND id = :id;
+
+-- name: lock_assistant^
+-- One assistant, held until its change is written.
+SELECT * FROM assistants WHERE tenant_id = :tenant_id AND id = :id FOR NO KEY UPDATE;
+
+-- name: modify_assistant^
+-- Writes all fields of an assistant anew.
+UPDATE assistants SET
+    name = :name, description = :description, model = :model, instructions = :instructions, tools = :tools,
+    tool_resources = :tool_resources, metadata = :metadata, temperature = :temperature, top_p = :top_p,
+    response_format = :response_format, reasoning_effort = :reasoning_effort
+WHERE tenant_id = :tenant_id AND id = :id
+RETURNING *;
+
+-- name: delete_assistant^
+-- Deletes an assistant; its runs keep the snapshot they took.
+DELETE FROM assistants WHERE tenant_id = :tenant_id AND id = :id RETURNING id;
+
+-- name: list_assistants
+-- Assistants between two places of the list, nearest to its chosen end first.
+WITH page AS (
+    (SELECT id FROM assistants
+     WHERE :ascending::boolean AND tenant_id = :tenant_id
+       AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
+     ORDER BY created_at, position LIMIT :limit)
+    UNION ALL
+    (SELECT id FROM assistants
+     WHERE NOT :ascending::boolean AND tenant_id = :tenant_id
+       AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
+     ORDER BY created_at DESC, position DESC LIMIT :limit)
+)
+SELECT a.* FROM page JOIN assistants a ON a.tenant_id = :tenant_id AND a.id = page.id
+ORDER BY a.created_at, a.position;
+
+-- name: place_of_assistant^
+-- Where an assistant stands in the list.
+SELECT created_at, position FROM assistants WHERE tenant_id = :tenant_id AND id = :id;

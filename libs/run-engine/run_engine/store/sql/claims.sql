@@ -1,0 +1,23 @@
+-- name: claim_run^
+-- Takes a queued run for a worker: the compare-and-set that raises the attempt. No row: there is nothing to do.
+WITH locked AS MATERIALIZED (
+    SELECT tenant_id, id FROM runs
+    WHERE tenant_id = :tenant_id AND id = :run_id AND status = 'queued' AND driven AND expires_at > clock_timestamp()
+    FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now FROM locked
+), claimed AS (
+    UPDATE runs r SET status = 'in_progress', attempt = r.attempt + 1, worker = :worker, seq = r.seq + 1,
+                      started_at = coalesce(r.started_at, moment.now)
+    FROM locked, moment WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+    RETURNING r.*, run_snapshot(r) AS snapshot
+), published AS MATERIALIZED (
+    SELECT emit_run_event(:worker, c.tenant_id, c.thread_id, c.id, c.seq, c.attempt, 'threadworks.run.in_progress.v1',
+                          c.id, jsonb_build_object('run', c.snapshot), moment.now) AS id
+    FROM claimed c, moment
+)
+SELECT claimed.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM claimed;
+
+-- name: queued_runs
+-- The runs that have waited longest; finding them takes nothing, claiming does.
+SELECT tenant_id, id FROM runs WHERE status = 'queued' AND driven ORDER BY created_at, position LIMIT :limit;

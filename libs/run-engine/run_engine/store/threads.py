@@ -1,0 +1,89 @@
+"""Threads in PostgreSQL."""
+
+from run_engine.domain.drafts import UNSET, NewThread, Unset
+from run_engine.domain.objects import Json, Metadata, Thread
+from run_engine.domain.status import RunStatus
+from run_engine.errors import NotFound
+from run_engine.store import rows
+from run_engine.store.database import Database
+from run_engine.store.drafted import message_values
+from run_engine.store.endings import end_locked_run
+from run_engine.store.writer import Writer
+
+
+class Threads:
+    """Create, read, change and delete threads of a tenant."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def create(self, tenant_id: str, draft: NewThread) -> Thread:
+        """Stores a thread with its first messages in one commit."""
+        row = await self._database.row(
+            "create_thread",
+            owner=self._writer.owner,
+            tenant_id=tenant_id,
+            thread_id=draft.id,
+            metadata=draft.metadata,
+            tool_resources=draft.tool_resources,
+            **message_values(draft.messages),
+        )
+        self._writer.committed(row["outbox_ids"])
+        return rows.thread(row)
+
+    async def get(self, tenant_id: str, thread_id: str) -> Thread:
+        """Raises `NotFound`."""
+        row = await self._database.one("get_thread", tenant_id=tenant_id, id=thread_id)
+        if row is None:
+            raise NotFound("thread", thread_id)
+        return rows.thread(row)
+
+    async def modify(
+        self,
+        tenant_id: str,
+        thread_id: str,
+        *,
+        metadata: Metadata | Unset = UNSET,
+        tool_resources: Json | Unset | None = UNSET,
+    ) -> Thread:
+        """Changes the given fields. Raises `NotFound`."""
+        row = await self._database.one(
+            "modify_thread",
+            tenant_id=tenant_id,
+            id=thread_id,
+            set_metadata=not isinstance(metadata, Unset),
+            metadata=None if isinstance(metadata, Unset) else metadata,
+            set_tool_resources=not isinstance(tool_resources, Unset),
+            tool_resources=None if isinstance(tool_resources, Unset) else tool_resources,
+        )
+        if row is None:
+            raise NotFound("thread", thread_id)
+        return rows.thread(row)
+
+    async def delete(self, tenant_id: str, thread_id: str) -> None:
+        """Deletes a thread and all that is in it; an active run is cancelled in the same commit. Raises `NotFound`."""
+        while not await self._try_delete(tenant_id, thread_id):
+            pass
+
+    async def _try_delete(self, tenant_id: str, thread_id: str) -> bool:
+        # Locks are taken in the order run, thread. The run is read before it is locked, so it may be another one by
+        # then: start again.
+        outbox_ids = None
+        async with self._database.transaction() as session:
+            thread = await session.one("get_thread", tenant_id=tenant_id, id=thread_id)
+            if thread is None:
+                raise NotFound("thread", thread_id)
+            active = thread["active_run"]
+            run = await session.one("lock_run", tenant_id=tenant_id, run_id=active) if active is not None else None
+            locked = await session.one("lock_thread", tenant_id=tenant_id, id=thread_id)
+            if locked is None:
+                raise NotFound("thread", thread_id)
+            if locked["active_run"] != active:
+                return False
+            if run is not None:
+                outbox_ids = await end_locked_run(session, self._writer.owner, run, RunStatus.CANCELLED)
+            await session.all("delete_thread_events", tenant_id=tenant_id, id=thread_id)
+            await session.all("delete_thread", tenant_id=tenant_id, id=thread_id)
+        self._writer.committed(outbox_ids)
+        return True

@@ -1,0 +1,1 @@
+"""HTTP in: the dialects of Threadworks over one run engine."""

@@ -1,0 +1,1 @@
+"""Claims queued runs, talks to the model, hands out tool calls, sweeps."""
