@@ -28,7 +28,7 @@ class Answer:
 
 
 class Driving:
-    """The writes of one worker, named by its `Writer.owner`; each raises `Fenced` once the run is not its own any more."""
+    """The writes of one worker, named by its `Writer.owner`; each raises `Fenced` once the run is not its own."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
