@@ -10,7 +10,7 @@ class ContractError(Exception):
     """A message, or a question about one, does not fit the contracts."""
 
 
-class InvalidMessage(ContractError):  # noqa: N818 — a state of the message, not of this program
+class InvalidMessage(ContractError):
     """The message is malformed or does not fit the schema of its type. It will never become valid: do not retry."""
 
     def __init__(self, reason: str) -> None:
@@ -18,7 +18,7 @@ class InvalidMessage(ContractError):  # noqa: N818 — a state of the message, n
         self.reason = reason
 
 
-class UnknownType(ContractError):  # noqa: N818 — for a consumer this is no error: it skips the message
+class UnknownType(ContractError):
     """This version of the contracts does not know the type, or not this major of it. Consumers skip and count it."""
 
     def __init__(self, type_: str) -> None:

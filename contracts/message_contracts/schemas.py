@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import orjson
 from jsonschema_rs import Draft202012, Draft202012Validator, Registry
 
-from message_contracts.violations import describe
+from message_contracts.violations import describe, violations
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -37,21 +37,22 @@ class Contract:
     tenant_required: bool
     byte_limits: tuple[tuple[tuple[str, ...], int], ...]
     """(path of property names, most UTF-8 bytes) of each text with `x-max-bytes`."""
-    _producer: Draft202012Validator
-    _consumer: Draft202012Validator
-    _names: frozenset[str]
+    producer: Draft202012Validator
+    consumer: Draft202012Validator
+    property_names: frozenset[str]
+    """All names that schemas declare; any other key in a message is payload."""
 
     def produced_violation(self, data: object) -> str | None:
         """Why a producer must not publish `data`, or None when it may. Holds no payload text."""
-        return self._violation(self._producer, data)
+        return self._violation(self.producer, data)
 
     def consumed_violation(self, data: object) -> str | None:
         """Why a consumer cannot use `data`, or None when it can. Holds no payload text."""
-        return self._violation(self._consumer, data)
+        return self._violation(self.consumer, data)
 
     def _violation(self, validator: Draft202012Validator, data: object) -> str | None:
         if not validator.is_valid(data):
-            return describe(validator.iter_errors(data), self._names)
+            return describe(violations(validator.iter_errors(data)), self.property_names)
         for path, limit in self.byte_limits:
             if _longer_than(limit, data, path):
                 return f"/{'/'.join(path)}: longer than {limit} bytes"
@@ -105,9 +106,9 @@ class SchemaSet:
             dataschema=str(schema["$id"]),
             tenant_required=not schema.get("x-without-tenant", False),
             byte_limits=tuple(_byte_limits(schema)),
-            _producer=_compiled(producer_view(schema), self._producer_registry),
-            _consumer=_compiled(schema, self._registry),
-            _names=self._property_names,
+            producer=_compiled(producer_view(schema), self._producer_registry),
+            consumer=_compiled(schema, self._registry),
+            property_names=self._property_names,
         )
 
 
