@@ -49,7 +49,7 @@ HandlerTable: TypeAlias = Mapping[str, Handler]
 """Message type (`threadworks.run.queued.v1`) to handler. Types that are not in the table are skipped and counted."""
 
 
-class Unavailable(Exception):  # noqa: N818 - reads as what it says at every `raise`
+class Unavailable(Exception):
     """Something that the handler needs (a database) is away: pause, go on trying, acknowledge nothing."""
 
 
