@@ -60,7 +60,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message; `content` is a list of OpenAI content parts: `{"type": "text", "text": {"value", "annotations"}}`."""
+    """One message; `content` is a list of content parts (`{"type": "text", "text": {"value", "annotations"}}`)."""
 
     id: str
     thread_id: str

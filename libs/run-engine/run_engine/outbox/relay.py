@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -41,10 +41,8 @@ Delivery = Undeliverable | NotNow | None
 """What became of one row; None: acknowledged."""
 
 
-class Publish(Protocol):
-    """Sends rows in the given order, awaits all acknowledgements and gives one delivery for each row."""
-
-    def __call__(self, rows: Sequence[OutboxRow], /) -> Awaitable[Sequence[Delivery]]: ...
+Publish = Callable[[Sequence[OutboxRow]], Awaitable[Sequence[Delivery]]]
+"""Sends rows in the given order, awaits all acknowledgements and gives one delivery for each row."""
 
 
 class Relay:
