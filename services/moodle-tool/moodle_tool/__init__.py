@@ -1,0 +1,1 @@
+"""Answers tool calls from the web service of a Moodle."""
