@@ -16,7 +16,7 @@ from event_bus.kafka_admin import wait_until_ready
 
 from threadworks.local_servers.data_directory import DataDirectory
 from threadworks.local_servers.kafka_jars import java, kafka_class_path
-from threadworks.local_servers.kafka_properties import LOGGING, server_properties
+from threadworks.local_servers.kafka_properties import LOGGING, properties_text, server_properties
 from threadworks.local_servers.ports import free_port, is_free
 from threadworks.local_servers.server_process import ServerProcess
 
@@ -104,14 +104,13 @@ class LocalKafka:
         self._port = port
         (self._directory.path / "tmp").mkdir(exist_ok=True)
         (self._directory.path / "log4j2.properties").write_text(LOGGING)
-        self._properties.write_text(
-            server_properties(
-                port=port,
-                controller_port=controller_port,
-                log_directory=self._directory.path / "log",
-                settings=self._settings,
-            )
+        properties = server_properties(
+            port=port,
+            controller_port=controller_port,
+            log_directory=str(self._directory.path / "log"),
+            settings=self._settings,
         )
+        self._properties.write_text(properties_text(properties))
 
     def _ports(self) -> tuple[int, int]:
         kept = self._directory.path / "ports"

@@ -1,10 +1,13 @@
 """The configuration of a single Kafka broker for a laptop and for CI.
 
-Used by `kafka` only. A cluster's configuration is its operator's business; this one is for one node without replicas.
+Used by `kafka` and `kafka_container`. A cluster's configuration is its operator's business; this one is for one node
+without replicas.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
+
+CONTAINER_CONTROLLER_PORT = 9093
+"""Inside a container, where nothing else listens."""
 
 LOGGING = """\
 # Warnings and errors of the broker, on its standard output.
@@ -18,13 +21,13 @@ appender.console.layout.pattern = %d{ISO8601} %p %c: %m%n
 
 
 def server_properties(
-    *, port: int, controller_port: int, log_directory: Path, settings: Mapping[str, str] | None = None
-) -> str:
-    """The text of server.properties: broker and controller in one process, both on the loopback interface.
+    *, port: int, controller_port: int, log_directory: str, settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Broker and controller in one process, both on the loopback interface.
 
     `settings` are broker properties on top of ours, for example a shorter group.min.session.timeout.ms for tests.
     """
-    properties = {
+    return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
@@ -33,7 +36,7 @@ def server_properties(
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": str(log_directory),
+        "log.dirs": log_directory,
         # The internal topics want three replicas by default and would never be created on one node.
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "1",
@@ -52,4 +55,20 @@ def server_properties(
         "num.io.threads": "2",
         **(settings or {}),
     }
+
+
+def properties_text(properties: Mapping[str, str]) -> str:
+    """The same as a properties file."""
     return "".join(f"{name}={value}\n" for name, value in properties.items())
+
+
+def container_environment(*, port: int, host: str) -> dict[str, str]:
+    """The same as environment variables of the apache/kafka image, published as `port` of `host`."""
+    properties = server_properties(port=port, controller_port=CONTAINER_CONTROLLER_PORT, log_directory="/tmp/kafka")  # noqa: S108 - inside the container
+    del properties["controller.quorum.bootstrap.servers"]
+    properties |= {
+        "controller.quorum.voters": f"1@localhost:{CONTAINER_CONTROLLER_PORT}",
+        "listeners": f"PLAINTEXT://:{port},CONTROLLER://:{CONTAINER_CONTROLLER_PORT}",
+        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+    }
+    return {"KAFKA_" + name.upper().replace(".", "_"): value for name, value in properties.items()}
