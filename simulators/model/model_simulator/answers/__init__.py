@@ -1,0 +1,1 @@
+"""What the simulator answers: rules over the messages it received, and nothing else. No answer is stored anywhere."""
