@@ -51,10 +51,12 @@ def encode(message: Message) -> Encoded:
         raise InvalidMessage(f"type: {message.type!r} is not in the contracts")
     if found.tenant_required and message.tenant is None:
         raise InvalidMessage("tenant: missing")
-    violation = found.produced_violation(message.data)
+    value = _value(message.data)
+    # Parsed again, so that what is judged is what consumers get: orjson writes NaN as null, enums as their values.
+    violation = found.produced_violation(orjson.loads(value))
     if violation is not None:
         raise InvalidMessage(f"data: {violation}")
-    return Encoded(_value(message.data), _headers(message, found.dataschema))
+    return Encoded(value, _headers(message, found.dataschema))
 
 
 def decode(headers: Sequence[tuple[str, bytes]], value: bytes) -> Message:

@@ -38,7 +38,7 @@ def compare(before: Schema, now: Schema, path: str = "") -> Iterator[str]:
             case "properties":
                 yield from _properties(before, now, path)
             case "required":
-                yield from _required(old or [], new or [], place)
+                yield from _required(before, now, place)
             case "type":
                 yield f"{place}: type was {_words(old)}, now {_words(new)}"
             case "enum" | "x-extensible-enum":
@@ -68,12 +68,14 @@ def _properties(before: Schema, now: Schema, path: str) -> Iterator[str]:
                 yield f"{path}/{name}: field added where older consumers expect additionalProperties"
 
 
-def _required(old: list[str], new: list[str], place: str) -> Iterator[str]:
+def _required(before: Schema, now: Schema, place: str) -> Iterator[str]:
+    old, new = before.get("required", []), now.get("required", [])
+    removed = before.get("properties", {}).keys() - now.get("properties", {}).keys()
     for name in new:
         if name not in old:
             yield f"{place}: {name} is newly required; older producers do not send it"
     for name in old:
-        if name not in new:
+        if name not in new and name not in removed:
             yield f"{place}: {name} is no longer required; older consumers rely on it"
 
 

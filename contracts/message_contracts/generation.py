@@ -86,7 +86,7 @@ def _module(types: list[str]) -> str:
     )
     if not isinstance(text, str):
         raise TypeError("the generator wrote several modules where one was asked for")
-    return text
+    return f"{text.rstrip()}\n"
 
 
 def _bundle(types: list[str], schemas: SchemaSet) -> dict[str, Schema]:
