@@ -1,0 +1,214 @@
+"""From a tool-call.requested to its answer on the results topic. The handler that `runner` subscribes with.
+
+Whatever a function does, its call is answered: with its output, or with a failure that the model can understand. The
+answer is published before the handler returns, so the offset is committed only after it.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from event_bus import Message, OutgoingRecord, Publisher, Unavailable
+from message_contracts import InvalidMessage
+
+from tool_service import calls, errors
+from tool_service.calls import ToolCall
+from tool_service.context import ToolContext
+from tool_service.errors import ToolError
+from tool_service.function import ToolFunction
+from tool_service.recent_answers import Key, RecentAnswers
+
+log = structlog.get_logger(__name__)
+
+
+class Answering:
+    """Executes calls, each one once at a time, and publishes their answers."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, ToolFunction],
+        publisher: Publisher,
+        *,
+        clock: Callable[[], datetime],
+        recent: RecentAnswers,
+    ) -> None:
+        self._functions = functions
+        self._publisher = publisher
+        self._clock = clock
+        self._recent = recent
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._executions: set[asyncio.Task[str]] = set()
+
+    async def handle(self, message: Message) -> None:
+        """Answer one call. A repeat joins the execution that is under way, or publishes the known answer again.
+
+        Raises Unavailable while the answer cannot be published; it is kept for the next delivery.
+        """
+        call = calls.read_call(message)
+        task = self._running.get(call.key)
+        if task is None:
+            task = asyncio.create_task(self._answer(call), name=f"tool-call:{call.call_id}")
+            self._running[call.key] = task
+            task.add_done_callback(lambda done: self._ended(call.key, done))
+        # Shielded: a delivery that is given up (a rebalance) must not end the execution that another one has joined.
+        await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Cancel what is still running: it was not acknowledged, so it is delivered again."""
+        unfinished = [*self._running.values(), *self._executions]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+
+    def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
+        del self._running[key]
+        if not task.cancelled():
+            task.exception()  # seen here, because every delivery that waited for it may be gone
+
+    def _executed(self, execution: asyncio.Task[str]) -> None:
+        self._executions.discard(execution)
+        if not execution.cancelled():
+            execution.exception()  # seen here, because past the deadline nobody waits for it any more
+
+    async def _answer(self, call: ToolCall) -> None:
+        record = self._recent.get(call.key)
+        if record is None:
+            record = await self._execute(call)
+            self._recent.put(call.key, record)
+        else:
+            log.info("answered a repeated call again", action="tool_call_repeated", **_names(call))
+        if not await self._published(record, call):
+            substitute = ToolError(errors.INTERNAL_ERROR, f"The answer of {call.function} could not be delivered.")
+            record = calls.failed(call, substitute, self._clock())
+            self._recent.put(call.key, record)
+            await self._published(record, call)
+
+    async def _published(self, record: OutgoingRecord, call: ToolCall) -> bool:
+        """Publish; False if this record can never be published. Raises Unavailable if it may succeed later."""
+        (outcome,) = await self._publisher.publish([record])
+        if outcome is None:
+            return True
+        log.warning(
+            "an answer was not published",
+            action="tool_answer_not_published",
+            reason=outcome.reason,
+            retryable=outcome.retryable,
+            **_names(call),
+        )
+        if outcome.retryable:
+            raise Unavailable(f"the answer was not published: {outcome.reason}")
+        return False
+
+    async def _execute(self, call: ToolCall) -> OutgoingRecord:
+        began = self._clock()
+        try:
+            output = await self._output(call, began)
+            record = calls.completed(call, output, self._clock())
+        except InvalidMessage:  # JSON escapes can make a record too large that has a short enough output
+            return self._failed(call, _too_large(call), began)
+        except ToolError as error:
+            return self._failed(call, error, began)
+        log.info("answered", action="tool_call_completed", seconds=self._seconds_since(began), **_names(call))
+        return record
+
+    def _failed(self, call: ToolCall, error: ToolError, began: datetime) -> OutgoingRecord:
+        log.info(
+            "answered with a failure",
+            action="tool_call_failed",
+            code=error.code,
+            seconds=self._seconds_since(began),
+            **_names(call),
+        )
+        try:
+            return calls.failed(call, error, self._clock())
+        except InvalidMessage:  # a function's own error without code or message, or with text that no record takes
+            return calls.failed(call, _internal(call), self._clock())
+
+    async def _output(self, call: ToolCall, now: datetime) -> str:
+        """Execute the function. Raises ToolError for everything that is no output."""
+        function = self._functions.get(call.function)
+        if function is None:
+            known = ", ".join(sorted(self._functions))
+            raise ToolError(
+                errors.UNKNOWN_FUNCTION,
+                f"The tool service {call.service} has no function called {call.function}. It has: {known}.",
+            )
+        deadline = min(call.deadline, now + timedelta(seconds=function.timeout))
+        if deadline <= now:
+            raise ToolError(
+                errors.DEADLINE_EXCEEDED,
+                f"{call.function} was not executed: its time was over before the call arrived. It can be called again.",
+            )
+        context = ToolContext(
+            tenant=call.tenant,
+            run_id=call.run_id,
+            thread_id=call.thread_id,
+            call_id=call.call_id,
+            deadline=deadline,
+            clock=self._clock,
+        )
+        output = await self._within(context, function, call)
+        try:
+            size = len(output.encode())
+        except UnicodeEncodeError:  # half a surrogate pair, out of some other program's JSON
+            output = output.encode(errors="replace").decode()
+            size = len(output.encode())
+        if size > calls.MAX_OUTPUT_BYTES:
+            raise _too_large(call)
+        return output
+
+    async def _within(self, context: ToolContext, function: ToolFunction, call: ToolCall) -> str:
+        execution = asyncio.create_task(function.call(call.arguments, context), name=f"tool-function:{function.name}")
+        self._executions.add(execution)
+        execution.add_done_callback(self._executed)
+        try:
+            # Not `timeout`: a function that does not let itself be cancelled must not keep its call waiting.
+            done, _ = await asyncio.wait({execution}, timeout=context.time_left())
+        except asyncio.CancelledError:
+            execution.cancel()
+            raise
+        if not done:
+            execution.cancel()
+            raise ToolError(
+                errors.DEADLINE_EXCEEDED,
+                f"{function.name} did not finish in time. It can be called again, perhaps later.",
+            )
+        if execution.cancelled():
+            raise _internal(call)
+        error = execution.exception()
+        if error is None:
+            return execution.result()
+        if isinstance(error, ToolError):
+            raise error
+        log.error("a tool function failed", action="tool_function_failed", exc_info=error, **_names(call))
+        raise _internal(call)
+
+    def _seconds_since(self, began: datetime) -> float:
+        return round((self._clock() - began).total_seconds(), 3)
+
+
+def _internal(call: ToolCall) -> ToolError:
+    return ToolError(
+        errors.INTERNAL_ERROR,
+        f"{call.function} failed because of an error inside the tool service. It can be called again later; if that "
+        "lasts, an administrator should look into the logs of the service.",
+    )
+
+
+def _too_large(call: ToolCall) -> ToolError:
+    limit = calls.MAX_OUTPUT_BYTES // 1024
+    return ToolError(
+        errors.OUTPUT_TOO_LARGE,
+        f"The output of {call.function} is larger than {limit} KiB, which is the most a tool may return. Ask for less.",
+    )
+
+
+def _names(call: ToolCall) -> dict[str, str]:
+    """What identifies a call in the log; never its arguments or its output."""
+    return {
+        "tenant": call.tenant,
+        "run_id": call.run_id,
+        "tool_call_id": call.call_id,
+        "function": call.function,
+    }

@@ -1,0 +1,25 @@
+"""`python -m moodle_tool`: moodle-tool as a process of its own, on Kafka."""
+
+import sys
+
+import uvloop
+from tool_service import ProcessSettings, load_settings
+from tool_service.process import run_process
+
+from moodle_tool.bootstrap import build
+from moodle_tool.settings import MoodleToolSettings
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    process, settings = load_settings("moodle-tool", ProcessSettings, MoodleToolSettings)
+    return run_process(
+        "moodle-tool",
+        process,
+        lambda bus: build(settings, bus, concurrency=process.tool_concurrency),
+        loop_factory=uvloop.new_event_loop,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
