@@ -3,7 +3,6 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from run_engine.domain import ids
 
 numbers = st.integers(min_value=0, max_value=2**128 - 1).map(lambda value: UUID(int=value))

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from run_engine.domain.moves import (
     LOST_WORKERS_LIMIT,
     MOVES,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, Unset
+from run_engine.domain.objects import Json
 
 _INHERITED: Final = (
     "model",
@@ -35,15 +36,18 @@ def assistant_values(draft: NewAssistant) -> dict[str, Any]:
     }
 
 
-def message_values(drafts: Sequence[NewMessage]) -> dict[str, Any]:
-    """Messages as parallel arrays, as `unnest` takes them."""
-    return {
-        "message_ids": [draft.id for draft in drafts],
-        "message_roles": [draft.role for draft in drafts],
-        "message_contents": [draft.content for draft in drafts],
-        "message_attachments": [draft.attachments or [] for draft in drafts],
-        "message_metadata": [draft.metadata for draft in drafts],
-    }
+def message_values(drafts: Sequence[NewMessage]) -> list[Json]:
+    """Messages as one JSON array: an array of PostgreSQL would take the list of parts for a second dimension."""
+    return [
+        {
+            "id": draft.id,
+            "role": draft.role,
+            "content": draft.content,
+            "attachments": draft.attachments or [],
+            "metadata": draft.metadata,
+        }
+        for draft in drafts
+    ]
 
 
 def run_values(draft: NewRun) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Runs:
                 new_thread=new_thread,
                 thread_metadata=thread.metadata,
                 thread_tool_resources=thread.tool_resources,
-                **message_values(thread.messages),
+                messages=message_values(thread.messages),
                 **run_values(draft),
             )
             if row is not None:

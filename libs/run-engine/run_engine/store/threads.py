@@ -27,7 +27,7 @@ class Threads:
             thread_id=draft.id,
             metadata=draft.metadata,
             tool_resources=draft.tool_resources,
-            **message_values(draft.messages),
+            messages=message_values(draft.messages),
         )
         self._writer.committed(row["outbox_ids"])
         return rows.thread(row)

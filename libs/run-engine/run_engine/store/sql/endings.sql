@@ -28,6 +28,10 @@ WITH moment AS MATERIALIZED (
     FROM moment
     WHERE m.tenant_id = :tenant_id AND m.thread_id = :thread_id AND m.run_id = :run_id AND m.status = 'in_progress'
     RETURNING m.id, m.position, message_snapshot(m) AS snapshot
+), calls AS (
+    -- Nobody waits for these calls any more, so the sweeper must not look at them again.
+    UPDATE tool_calls c SET deadline = NULL, repeat_at = NULL
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.answered_at IS NULL
 ), closed AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY kind, position)::integer AS place, id, type, data FROM (
         SELECT 1 AS kind, position, id, 'threadworks.message.incomplete.v1' AS type,

@@ -19,10 +19,9 @@ WITH assistant AS MATERIALIZED (
     SELECT id, clock_timestamp() FROM locked
 ), added AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
-    SELECT :tenant_id, m.id, moment.thread_id, moment.now, 'completed', m.role, m.content, m.attachments, m.metadata
-    FROM moment, unnest(:message_ids::text[], :message_roles::text[], :message_contents::jsonb[],
-                        :message_attachments::jsonb[], :message_metadata::jsonb[])
-         WITH ORDINALITY AS m (id, role, content, attachments, metadata, place)
+    SELECT :tenant_id, m.draft ->> 'id', moment.thread_id, moment.now, 'completed', m.draft ->> 'role',
+           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata'
+    FROM moment, jsonb_array_elements(:messages::jsonb) WITH ORDINALITY AS m (draft, place)
     ORDER BY m.place
     RETURNING id, role, position, message_snapshot(messages) AS snapshot
 ), run AS (

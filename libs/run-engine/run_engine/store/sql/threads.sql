@@ -6,10 +6,9 @@ WITH thread AS (
     RETURNING *
 ), added AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
-    SELECT thread.tenant_id, m.id, thread.id, thread.created_at, 'completed', m.role, m.content, m.attachments, m.metadata
-    FROM thread, unnest(:message_ids::text[], :message_roles::text[], :message_contents::jsonb[],
-                        :message_attachments::jsonb[], :message_metadata::jsonb[])
-         WITH ORDINALITY AS m (id, role, content, attachments, metadata, place)
+    SELECT thread.tenant_id, m.draft ->> 'id', thread.id, thread.created_at, 'completed', m.draft ->> 'role',
+           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata'
+    FROM thread, jsonb_array_elements(:messages::jsonb) WITH ORDINALITY AS m (draft, place)
     ORDER BY m.place
     RETURNING id, role, message_snapshot(messages) AS snapshot
 ), published AS MATERIALIZED (
