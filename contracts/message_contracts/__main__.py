@@ -14,7 +14,8 @@ from message_contracts import examples, generation, releases, schema_rules
 from message_contracts.compatibility import breaking_changes
 from message_contracts.schemas import PACKAGE, SchemaSet, current
 
-RELEASED = PACKAGE.parent / "released"
+CHECKOUT = PACKAGE.parent
+RELEASED = CHECKOUT / "released"
 
 
 def problems(released: Path) -> list[str]:
@@ -22,8 +23,6 @@ def problems(released: Path) -> list[str]:
     broken = list(schema_rules.broken_rules(current()))
     if broken:
         return broken  # what follows needs schemas that hold together
-    if not released.is_dir():
-        return [f"{released}: no released schemas there; run this from a checkout"]
     told = [f"{example.name}: {told}" for example in examples.examples() if (told := examples.problem(example))]
     return [*examples.missing(), *told, *breaking_changes(SchemaSet(released), current()), *generation.drift()]
 
@@ -38,10 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (check, release):
         command.add_argument("--released", type=Path, default=RELEASED, help="folder of the released schemas")
     chosen = parser.parse_args(arguments)
+    if not (CHECKOUT / "pyproject.toml").exists():
+        return _report([f"{CHECKOUT} is no checkout of the contracts"], failed=True)
     if chosen.command == "generate":
         return _report(f"wrote models/{name}" for name in generation.write_models())
-    if chosen.command == "release":
-        chosen.released.mkdir(exist_ok=True)
+    if chosen.command == "check" and not chosen.released.is_dir():
+        return _report([f"{chosen.released}: no released schemas there to compare with"], failed=True)
     found = problems(chosen.released)
     if found:
         return _report(found, failed=True)

@@ -42,9 +42,19 @@ def test_release_copies_the_schemas_and_check_compares_with_them(
     assert orjson.loads((released / REQUESTED).read_bytes()) == earlier
 
 
-def test_check_outside_a_checkout_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_without_released_schemas_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A check that compares with nothing would always pass."""
     assert command.main(["check", "--released", str(tmp_path / "nowhere")]) == 1
     assert "no released schemas there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("chosen", ["check", "generate", "release"])
+def test_an_installed_package_is_no_checkout(
+    chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "CHECKOUT", tmp_path)
+    assert command.main([chosen]) == 1
+    assert capsys.readouterr().err == f"{tmp_path} is no checkout of the contracts\n"
 
 
 def test_a_broken_house_rule_fails_the_check(
