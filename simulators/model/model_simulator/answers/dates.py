@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from model_simulator.answers.date_patterns import DATE, DATE_OR_SPAN, TIME, ZONE, clock_times, day_and_month
 
-_MARKUP = re.compile(r"^[\s#>*•|–-]+|\*\*|__|`")
+_MARKUP = re.compile(r"^[\s#>*•|–-]+|\*\*|__|`|<https?://[^>\s]*>")
 _SECTION_LABEL = re.compile(
     r"^(?:Abschnitt|Section|Thema|Topic|Termin|Woche|Week|Datum|Date|Titel|Title)\s*\d*\s*[:.–-]\s*", re.IGNORECASE
 )
@@ -52,7 +52,7 @@ def find_dates(lines: Iterable[str]) -> FoundDates:
             same = day_and_month(appointment.day), clock_times(appointment.time) or appointment.detail
             appointments.setdefault(same, appointment)
             heading = ""
-        elif _is_bare(line):
+        elif _is_bare(line, indented=raw[:1].isspace()):
             mentions[f"{heading} – {line}" if heading else line] = None
         else:
             mentions |= dict.fromkeys(_sentences(line))
@@ -92,7 +92,7 @@ def _sentences(line: str) -> list[str]:
     return [sentence[:_LONGEST_LINE] for sentence in _SENTENCE_END.split(line) if DATE.search(sentence)]
 
 
-def _is_bare(line: str) -> bool:
+def _is_bare(line: str, *, indented: bool) -> bool:
     """Tell whether a line is like "Fällig: 29.11.2026 23:59", which without the line above does not say what is due."""
     label = line[: next(DATE.finditer(line)).start()].rstrip()
-    return label.endswith(":") and len(label.split()) <= 2
+    return label.endswith(":") and len(label.split()) <= (6 if indented else 2)

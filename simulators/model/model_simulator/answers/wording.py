@@ -7,7 +7,7 @@ from model_simulator.answers.dates import FoundDates, emphasise_dates, find_date
 from model_simulator.answers.tool_output import error_in, lines_of
 
 _LONGEST_ECHO = 200
-_LONGEST_LIST = 40
+_LONGEST_LIST = 15
 
 
 def introduce(question: str, german: bool) -> str:

@@ -1,4 +1,4 @@
-"""Where the pieces of a reply go: into a stream of events or into one JSON body, both exactly as OpenAI's API has them."""
+"""Where the pieces of a reply go: a stream of events or one JSON body, both exactly as OpenAI's API has them."""
 
 import time
 from collections.abc import Mapping
