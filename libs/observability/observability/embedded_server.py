@@ -61,13 +61,16 @@ class EmbeddedServer:
 
     async def start(self) -> None:
         """Listen and return when requests are answered. Raises OSError when the address cannot be bound."""
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
-        listener.setblocking(False)
+        listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
         self._server = _Server(self._config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"http:{self._port}")
-        await self._server.listening.wait()
+        listening = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait((self._serving, listening), return_when=asyncio.FIRST_COMPLETED)
+        if self._serving.done():
+            listening.cancel()
+            listener.close()
+            self._serving.result()
 
     async def stop(self) -> None:
         """Close the listener, let requests in flight finish, close all connections. Safe to call twice."""
@@ -76,6 +79,23 @@ class EmbeddedServer:
         self._server.should_exit = True
         await self._serving
         self._server = self._serving = None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the socket here and not in uvicorn, which ends the whole process when it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY on connections only when the listener names its protocol; without it every reply whose
+    # head and body are two writes waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class _Server(uvicorn.Server):
