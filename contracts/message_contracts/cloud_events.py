@@ -30,20 +30,28 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def structured(content_type: bytes | None) -> bool:
-    """Whether the value is a whole CloudEvent in JSON (structured mode); without a content type it is the data alone.
+    """Whether the value is a whole CloudEvent in JSON (structured mode) rather than the data alone.
 
-    Raises InvalidMessage for values that are not JSON.
+    Raises InvalidMessage for other formats of whole events, in which not even the type can be read.
     """
-    if content_type is None or content_type == _JSON_CONTENT_BYTES:
+    if content_type is None or not content_type.lower().startswith(b"application/cloudevents"):
         return False
-    media_type = content_type.split(b";", 1)[0].strip().lower()
-    if media_type == b"application/cloudevents+json":
-        return True
-    if media_type.startswith(b"application/cloudevents"):
+    if _media_type(content_type) != b"application/cloudevents+json":
         raise InvalidMessage("content-type: only the JSON format of CloudEvents is read, one event a record")
+    return True
+
+
+def require_json(content_type: bytes | None) -> None:
+    """Raises InvalidMessage when the data is declared to be anything but JSON; without a content type it is JSON."""
+    if content_type is None or content_type == _JSON_CONTENT_BYTES:
+        return
+    media_type = _media_type(content_type)
     if media_type != _JSON_CONTENT_BYTES and not media_type.endswith(b"+json"):
         raise InvalidMessage("content-type: not JSON")
-    return False
+
+
+def _media_type(content_type: bytes) -> bytes:
+    return content_type.split(b";", 1)[0].strip().lower()
 
 
 def attributes_of_headers(headers: Mapping[str, bytes]) -> dict[str, object]:
@@ -64,11 +72,17 @@ def attributes_of_headers(headers: Mapping[str, bytes]) -> dict[str, object]:
 
 def attributes_of_event(value: bytes) -> dict[str, object]:
     """Structured mode: the members of the event, `data` among them; null counts as absent. Raises InvalidMessage."""
-    event = json_object(value, "event")
-    content = event.get("datacontenttype", JSON_CONTENT)
-    if content != JSON_CONTENT or "data_base64" in event:
+    return {name: member for name, member in json_object(value, "event").items() if member is not None}
+
+
+def data_of_event(members: Mapping[str, object]) -> dict[str, object]:
+    """Structured mode: the data among the members. Raises InvalidMessage when it is not a JSON object."""
+    if members.get("datacontenttype", JSON_CONTENT) != JSON_CONTENT or "data_base64" in members:
         raise InvalidMessage("event: its data is not JSON")
-    return {name: member for name, member in event.items() if member is not None}
+    data = members.get("data")
+    if not isinstance(data, dict):
+        raise InvalidMessage("data: missing or not a JSON object")
+    return data
 
 
 def json_object(value: bytes, what: str) -> dict[str, object]:

@@ -65,15 +65,16 @@ def decode(headers: Sequence[tuple[str, bytes]], value: bytes) -> Message:
     Raises UnknownType for a type or major that is not in the contracts, InvalidMessage for everything else.
     """
     by_name = dict(headers)
-    if cloud_events.structured(by_name.get(cloud_events.CONTENT_TYPE)):
+    content_type = by_name.get(cloud_events.CONTENT_TYPE)
+    # The type comes first: a consumer skips one it does not know, or not in this major, without judging its data.
+    if cloud_events.structured(content_type):
         attributes = cloud_events.attributes_of_event(value)
         found = _contract_of(attributes)
-        data = attributes.get("data")
-        if not isinstance(data, dict):
-            raise InvalidMessage("data: missing or not a JSON object")
+        data = cloud_events.data_of_event(attributes)
     else:
         attributes = cloud_events.attributes_of_headers(by_name)
         found = _contract_of(attributes)
+        cloud_events.require_json(content_type)
         data = cloud_events.json_object(value, "data")
     violation = found.consumed_violation(data)
     if violation is not None:
@@ -127,7 +128,6 @@ def _headers(message: Message, dataschema: str) -> tuple[tuple[str, bytes], ...]
 
 
 def _contract_of(attributes: Mapping[str, object]) -> Contract:
-    # The type comes first: a consumer skips a type it does not know without judging the rest of the message.
     if attributes.get("specversion") != cloud_events.SPEC_VERSION:
         raise InvalidMessage("specversion: missing or not 1.0")
     type_ = required_text(attributes, "type")

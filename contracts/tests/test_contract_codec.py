@@ -129,6 +129,11 @@ def test_an_unknown_type_or_major_is_told_apart(type_: str) -> None:
     with pytest.raises(UnknownType) as raised:
         codec.decode(renamed, b"not even JSON")
     assert raised.value.type == type_
+    with pytest.raises(UnknownType):  # a later major may even come in another format
+        codec.decode([*renamed, ("content-type", b"application/protobuf")], b"\x08\x01")
+    with pytest.raises(UnknownType):
+        event = {"specversion": "1.0", "type": type_, "datacontenttype": "text/xml", "data": "<run/>"}
+        codec.decode([("content-type", b"application/cloudevents+json")], orjson.dumps(event))
     with pytest.raises(InvalidMessage, match="not in the contracts"):
         codec.encode(replace(RUN_REQUESTED, type=type_))
 
