@@ -1,0 +1,90 @@
+"""The event bus within one process, for `threadworks run` and for tests without Kafka.
+
+It carries the same encoded bytes and passes the same conformance suite as Kafka. Differences: topics come into being
+when they are first named, nothing outlives the process, and a partition keeps only the last records that nobody needs.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from message_contracts import catalogue
+from message_contracts.catalogue import Topic
+
+from event_bus.delivery import Delivery, SkippingGraveyard
+from event_bus.dispatcher import Dispatcher
+from event_bus.in_process_follower import InProcessFollower
+from event_bus.in_process_group import Group, InProcessSubscription
+from event_bus.in_process_log import Topics
+from event_bus.interface import Follower, HandlerTable, Outcome, OutgoingRecord, Subscription
+from event_bus.retries import RetryPolicy
+
+
+class InProcessPublisher:
+    """See `Publisher`. Every record is acknowledged or refused at once."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> list[Outcome]:
+        """See `Publisher.publish`."""
+        return [self._topics.append(record) for record in records]
+
+
+class InProcessBus:
+    """See `event_bus.EventBus`. `topics` are declared on top of those of the catalogue."""
+
+    def __init__(self, topics: Sequence[Topic] = (), *, retries: RetryPolicy | None = None) -> None:
+        self._topics = Topics([*catalogue.topics(), *topics])
+        self._retries = retries or RetryPolicy()
+        self._groups: dict[str, Group] = {}
+        self._readers: list[Subscription | Follower] = []
+        self._publisher = InProcessPublisher(self._topics)
+
+    async def start(self) -> None:
+        """See `EventBus.start`. There is nothing to connect to."""
+
+    async def stop(self) -> None:
+        """See `EventBus.stop`."""
+        await asyncio.gather(*(reader.stop() for reader in self._readers))
+
+    @property
+    def publisher(self) -> InProcessPublisher:
+        """See `EventBus.publisher`."""
+        return self._publisher
+
+    async def subscribe(
+        self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
+    ) -> InProcessSubscription:
+        """See `EventBus.subscribe`."""
+        if group not in self._groups:
+            self._groups[group] = Group(self._topics)
+        subscription = InProcessSubscription(
+            self._topics,
+            self._groups[group],
+            names=topics,
+            make_dispatcher=partial(
+                Dispatcher,
+                group=group,
+                service=service,
+                handlers=handlers,
+                publisher=self._publisher,
+                concurrency=concurrency,
+                retries=self._retries,
+            ),
+            on_stop=self._forget,
+        )
+        self._readers.append(subscription)
+        await self._groups[group].join(subscription)
+        return subscription
+
+    async def follow(self, *, topic: str, handlers: HandlerTable) -> InProcessFollower:
+        """See `EventBus.follow`."""
+        delivery = Delivery(handlers=handlers, graveyard=SkippingGraveyard(), retries=self._retries)
+        follower = InProcessFollower(self._topics, topic=topic, delivery=delivery, on_stop=self._forget)
+        self._readers.append(follower)
+        return follower
+
+    def _forget(self, reader: Subscription | Follower) -> None:
+        if reader in self._readers:
+            self._readers.remove(reader)

@@ -1,0 +1,85 @@
+"""The event bus on Apache Kafka. Built by composition roots; everything else sees `event_bus.EventBus`.
+
+aiokafka is imported in `event_bus.kafka*` and nowhere else.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from event_bus.dispatcher import Dispatcher
+from event_bus.interface import HandlerTable
+from event_bus.kafka_follower import KafkaFollower
+from event_bus.kafka_publisher import KafkaPublisher
+from event_bus.kafka_settings import KafkaSettings
+from event_bus.kafka_subscription import KafkaSubscription
+from event_bus.retries import RetryPolicy
+
+__all__ = ["KafkaBus", "KafkaSettings"]
+
+
+class KafkaBus:
+    """One process's connection to a Kafka cluster. See `event_bus.EventBus`.
+
+    `start` and `subscribe` do not wait for a broker: what they begin goes on trying in the background.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, retries: RetryPolicy | None = None) -> None:
+        self._settings = settings
+        self._retries = retries or RetryPolicy()
+        self._publisher = KafkaPublisher(settings)
+        self._connecting: asyncio.Task[None] | None = None
+        self._readers: list[KafkaSubscription | KafkaFollower] = []
+
+    async def start(self) -> None:
+        """See `EventBus.start`."""
+        if self._connecting is None:
+            self._connecting = asyncio.get_running_loop().create_task(self._publisher.connect())
+
+    async def stop(self) -> None:
+        """See `EventBus.stop`."""
+        await asyncio.gather(*(reader.stop() for reader in self._readers))
+        self._readers.clear()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        await self._publisher.stop()
+
+    @property
+    def publisher(self) -> KafkaPublisher:
+        """See `EventBus.publisher`."""
+        return self._publisher
+
+    def check(self) -> str | None:
+        """For the readiness of the process: None once a broker was reached, and from then on, even in an outage.
+
+        A Kafka outage must not take every gateway out of service.
+        """
+        return None if self._publisher.was_ready else f"Kafka at {self._settings.bootstrap_servers} was not reached yet"
+
+    async def subscribe(
+        self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
+    ) -> KafkaSubscription:
+        """See `EventBus.subscribe`."""
+        subscription = KafkaSubscription(
+            self._settings,
+            group=group,
+            topics=topics,
+            make_dispatcher=partial(
+                Dispatcher,
+                group=group,
+                service=service,
+                handlers=handlers,
+                publisher=self._publisher,
+                concurrency=concurrency,
+                retries=self._retries,
+            ),
+        )
+        self._readers.append(subscription)
+        return subscription
+
+    async def follow(self, *, topic: str, handlers: HandlerTable) -> KafkaFollower:
+        """See `EventBus.follow`."""
+        follower = KafkaFollower(self._settings, topic=topic, handlers=handlers, retries=self._retries)
+        self._readers.append(follower)
+        return follower
