@@ -184,7 +184,9 @@ async def test_an_error_of_a_function_is_logged_for_its_developer() -> None:
     with structlog.testing.capture_logs() as events:
         await Desk().handle(call("fail", '{"how": "x"}'))
     (event,) = [event for event in events if event["action"] == "tool_function_failed"]
-    assert isinstance(event["exc_info"], RuntimeError)
+    assert event["error_class"] == "RuntimeError"
+    assert "in fail" in event["traceback"]
+    assert "secret detail" not in str(events).replace('raise RuntimeError("secret detail")', "")
     assert event["tool_call_id"] == "call_1"
 
 

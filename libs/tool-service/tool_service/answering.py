@@ -5,6 +5,7 @@ answer is published before the handler returns, so the offset is committed only 
 """
 
 import asyncio
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -181,7 +182,15 @@ class Answering:
             return execution.result()
         if isinstance(error, ToolError):
             raise error
-        log.error("a tool function failed", action="tool_function_failed", exc_info=error, **_names(call))
+        # Where it failed, but not what the error says: its text may quote arguments or results.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error(
+            "a tool function failed",
+            action="tool_function_failed",
+            error_class=type(error).__name__,
+            traceback=frames,
+            **_names(call),
+        )
         raise _internal(call)
 
     def _seconds_since(self, began: datetime) -> float:
