@@ -1,8 +1,11 @@
 """API keys: how one is made, and the only form in which it is stored."""
 
 import hashlib
+from typing import Final
 
-PREFIX = "sk-threadworks-"
+PREFIX: Final = "sk-threadworks-"
+SCOPES: Final = ("all", "api", "events", "admin")
+"""What a key may do: everything, the API, reading the event feed, importing and administering."""
 
 
 def new_key(random_bytes: bytes) -> str:

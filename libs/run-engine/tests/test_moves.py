@@ -1,5 +1,7 @@
 """The table of moves: complete, and safe under any sequence of triggers."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +93,7 @@ def histories(draw: st.DrawFn) -> tuple[list[RunState], list[str]]:
 @given(histories())
 def test_no_sequence_reaches_an_illegal_state(history: tuple[list[RunState], list[str]]) -> None:
     states, _ = history
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         assert before.status not in ENDED or after == before
         assert after.attempt in (before.attempt, before.attempt + 1)
         assert after.attempt == before.attempt or after.status is RunStatus.IN_PROGRESS

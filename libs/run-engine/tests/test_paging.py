@@ -74,7 +74,7 @@ async def test_both_cursors_bound_the_page(world: World, thread_of_seven: tuple[
 
 async def test_a_cursor_of_another_thread_is_unknown(world: World, thread_of_seven: tuple[str, list[str]]) -> None:
     other = await world.gateway.threads.create(world.tenant, NewThread(id=new_id("thread"), messages=[user()]))
-    thread_id, ids = thread_of_seven
+    _, ids = thread_of_seven
     with pytest.raises(NotFound) as unknown:
         await world.gateway.messages.list(world.tenant, other.id, PageRequest(after=ids[0]))
     assert unknown.value.kind == "message"

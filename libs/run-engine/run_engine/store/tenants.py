@@ -51,6 +51,10 @@ class Tenants:
             "create_key", id=key_id, tenant_id=tenant_id, digest=digest(key), name=name, scopes=list(scopes)
         )
 
+    async def delete_key(self, key: str) -> None:
+        """Forgets a key; unknown ones are no error."""
+        await self._database.all("delete_key", digest=digest(key))
+
     async def authenticate(self, key: str) -> Principal | None:
         """Who the key belongs to; None for an unknown or revoked key."""
         row = await self._database.one("find_key", digest=digest(key))

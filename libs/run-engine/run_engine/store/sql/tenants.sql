@@ -14,3 +14,7 @@ ON CONFLICT (digest) DO NOTHING;
 -- name: find_key^
 -- The owner and the scopes of a key.
 SELECT k.id, k.tenant_id, k.scopes FROM api_keys k WHERE k.digest = :digest AND k.revoked_at IS NULL;
+
+-- name: delete_key!
+-- Forgets a key.
+DELETE FROM api_keys WHERE digest = :digest;

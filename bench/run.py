@@ -1,0 +1,182 @@
+"""`make bench`: runs per second of `threadworks up` beside the bare pipeline, by turns in one run on one machine.
+
+Absolute figures depend on the machine and its neighbours; the ratio is what counts. Both use the same PostgreSQL and
+the same Kafka, which `up` starts; the other one's processes are idle while one is measured.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import orjson
+import psutil
+from bare_pipeline import PARTITIONS, SCHEMA, TOPICS
+from event_bus.kafka_admin import ensure_topics
+from event_bus.kafka_settings import KafkaSettings
+from message_contracts.catalogue import Topic
+from threadworks.local_servers.ports import free_port
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+BENCH: Final = ROOT / "bench"
+GOAL: Final = 0.25
+"""The ratio at 64 in flight that must hold."""
+STEPS: Final = ((1, 150), (16, 1500), (64, 3000))
+"""(in flight, jobs)."""
+
+
+class Processes:
+    """CPU seconds and memory of a tree of processes, by the last word of what they run."""
+
+    def __init__(self, root: int) -> None:
+        self._root = psutil.Process(root)
+
+    def _named(self) -> dict[str, psutil.Process]:
+        named: dict[str, psutil.Process] = {}
+        for process in self._root.children(recursive=True):
+            try:
+                command = process.cmdline()
+            except psutil.Error:
+                continue
+            if "-m" in command:
+                name = command[command.index("-m") + 1]
+                named[f"{name} {sum(known.startswith(name) for known in named) + 1}"] = process
+        return named
+
+    def cpu(self) -> dict[str, float]:
+        found = {}
+        for name, process in self._named().items():
+            times = process.cpu_times()
+            found[name] = times.user + times.system
+        return found
+
+    def memory(self) -> dict[str, float]:
+        return {name: process.memory_info().rss / 2**20 for name, process in self._named().items()}
+
+
+def load(target: str, url: str, jobs: int, in_flight: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, BENCH / "load.py", target, url, str(jobs), str(in_flight)],
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    measured: dict[str, float] = orjson.loads(done.stdout)
+    return measured
+
+
+async def prepare_bare(database_url: str, kafka: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(SCHEMA)
+    await connection.close()
+    topics = [
+        Topic(
+            name=name,
+            key="thread id",
+            partitions=PARTITIONS,
+            retention=None,
+            compacted=False,
+            producers=(),
+            consumers=(),
+            message_types=(),
+        )
+        for name in TOPICS
+    ]
+    await ensure_topics(KafkaSettings(bootstrap_servers=kafka, client_id="bench"), topics, replication_factor=1)
+
+
+def start_bare(database_url: str, kafka: str) -> tuple[str, list[subprocess.Popen[bytes]]]:
+    gateway_port, model_port = free_port(), free_port()
+    environment = os.environ | {
+        "BARE_DATABASE_URL": database_url,
+        "BARE_KAFKA": kafka,
+        "BARE_GATEWAY_PORT": str(gateway_port),
+        "BARE_MODEL_PORT": str(model_port),
+    }
+    started = [
+        subprocess.Popen([sys.executable, BENCH / "bare_pipeline.py", role], env=environment)
+        for role in ("model", "orchestrator", "gateway")
+    ]
+    return f"http://127.0.0.1:{gateway_port}", started
+
+
+def start_threadworks(data_dir: str) -> tuple[subprocess.Popen[str], str, str]:
+    """`threadworks up` on a data folder of its own; gives it with the gateway's and Kafka's address."""
+    up = subprocess.Popen(
+        [sys.executable, "-m", "threadworks", "up"],
+        env=os.environ
+        | {"THREADWORKS_DATA_DIR": data_dir, "THREADWORKS_PORT": "0", "THREADWORKS_LOG_LEVEL": "warning"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    kafka = ""
+    assert up.stdout is not None
+    for line in up.stdout:
+        if found := re.match(r"Kafka is at (\S+);", line):
+            kafka = found[1]
+        if found := re.match(r"ready url=(\S+)", line):
+            return up, found[1], kafka
+    raise SystemExit("threadworks up did not get ready")
+
+
+def wait_for(url: str) -> None:
+    """A job that succeeds shows that all three bare processes work."""
+    for _ in range(30):
+        try:
+            load("bare", url, 5, 1)
+        except subprocess.CalledProcessError:
+            continue
+        return
+    raise SystemExit("the bare pipeline did not get ready")
+
+
+def show(name: str, values: dict[str, float]) -> None:
+    print(
+        f"  {name:<12} {values['runs_per_second']:8.1f} runs/s   p50 {values['p50_ms']:7.1f} ms"
+        f"   p99 {values['p99_ms']:7.1f} ms"
+    )
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="threadworks-bench-") as data_dir:
+        up, url, kafka = start_threadworks(data_dir)
+        bare: list[subprocess.Popen[bytes]] = []
+        try:
+            database_url = (Path(data_dir) / "database-url").read_text().strip()
+            asyncio.run(prepare_bare(database_url, kafka))
+            bare_url, bare = start_bare(database_url, kafka)
+            wait_for(bare_url)
+            processes = Processes(up.pid)
+            before, ratio = processes.memory(), 0.0
+            for in_flight, jobs in STEPS:
+                print(f"{in_flight} in flight")
+                cpu = processes.cpu()
+                ours = load("threadworks", url, jobs, in_flight)
+                spent = {name: seconds - cpu.get(name, 0.0) for name, seconds in processes.cpu().items()}
+                theirs = load("bare", bare_url, jobs, in_flight)
+                show("threadworks", ours)
+                show("bare", theirs)
+                ratio = ours["runs_per_second"] / theirs["runs_per_second"]
+                print(f"  ratio        {ratio:8.2f}")
+                print("  CPU ms/run   " + "  ".join(f"{name} {s / jobs * 1e3:.2f}" for name, s in spent.items()))
+            after = processes.memory()
+            print("memory before and after, MiB: ", end="")
+            print("  ".join(f"{name} {before.get(name, 0):.0f} → {size:.0f}" for name, size in after.items()))
+            print(f"ratio at {STEPS[-1][0]} in flight: {ratio:.2f} (goal ≥ {GOAL})")
+            return 0 if ratio >= GOAL else 1
+        finally:
+            for process in bare:
+                process.terminate()
+            for process in bare:
+                process.wait(10)
+            up.send_signal(signal.SIGTERM)
+            up.wait(120)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The threadworks command: run, up, migrate, topics, keys."""

@@ -1,0 +1,31 @@
+"""The `threadworks` command."""
+
+import typer
+
+from threadworks.commands.keys import keys
+from threadworks.commands.migrate import migrate
+from threadworks.commands.run import run
+from threadworks.commands.topics import topics
+from threadworks.commands.up import up
+
+
+def command() -> typer.Typer:
+    """The command with all of its sub-commands."""
+    application = typer.Typer(
+        help="Threadworks: an open server for the Assistants API.", no_args_is_help=True, add_completion=False
+    )
+    application.command()(run)
+    application.command()(up)
+    application.command()(migrate)
+    application.add_typer(topics, name="topics")
+    application.add_typer(keys, name="keys")
+    return application
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    command()()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One module a command; each turns settings and options into calls, and errors into one line."""

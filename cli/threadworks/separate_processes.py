@@ -1,0 +1,223 @@
+"""The composition of `threadworks up`: which parts there are, what each is told, in which order they start and stop."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+from event_bus.kafka_admin import ensure_topics
+from event_bus.kafka_settings import KafkaSettings
+from moodle_simulator.owners import DEMO_TOKEN
+
+from threadworks.commands.topics import declared_topics
+from threadworks.database_setup import prepare_database
+from threadworks.local_servers import LocalKafka, LocalPostgres
+from threadworks.local_servers.ports import free_port
+from threadworks.settings import LocalSettings
+from threadworks.supervisor.part import LocalServerPart, ServicePart
+from threadworks.supervisor.supervisor import Supervisor
+from threadworks.until_stopped import Ready
+
+_POLL_SECONDS: Final = 0.05
+# The time each service may take for its own drain (DESIGN: 2 s and 60 s of streams; 45 s of runs), and one deadline
+# of 15 s for everything else.
+_GATEWAY_STOP_SECONDS: Final = 80.0
+_ORCHESTRATOR_STOP_SECONDS: Final = 65.0
+_TOOL_STOP_SECONDS: Final = 30.0
+_SIMULATOR_STOP_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many processes of each service run."""
+
+    gateways: int = 1
+    orchestrators: int = 2
+    moodle_tools: int = 1
+
+
+class SeparateProcesses:
+    """Local servers where none were given, simulators where nothing real was given, and our services."""
+
+    def __init__(self, settings: LocalSettings, counts: Counts) -> None:
+        self._settings = settings
+        self._counts = counts
+        self._supervisor = Supervisor()
+        self._logs = settings.data_dir.resolve() / "logs"
+        self._listener: socket.socket | None = None
+
+    async def start(self) -> Ready:
+        """Starts all parts; returns when every service is ready."""
+        settings, data_dir = self._settings, self._settings.data_dir.resolve()
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._listener = _listen(settings.host, settings.port)
+        environment = self._common_environment()
+        database_url, bootstrap = await self._start_servers(data_dir)
+        await prepare_database(settings, database_url)
+        await ensure_topics(
+            KafkaSettings(bootstrap_servers=bootstrap, client_id="threadworks-up"),
+            declared_topics(settings.tool_service_names),
+            replication_factor=1,
+        )
+        environment |= {"THREADWORKS_DATABASE_URL": database_url, "THREADWORKS_KAFKA_BOOTSTRAP": bootstrap}
+        environment |= await self._start_simulators()
+        await self._supervisor.start(*self._services(environment, self._listener.fileno()))
+        host, port = self._listener.getsockname()[:2]
+        return Ready(
+            url=f"http://{host if ':' not in host else f'[{host}]'}:{port}/v1",
+            with_demo_key=settings.on_loopback,
+            notes=(f"Kafka is at {bootstrap}; logs are in {self._logs}", *self._simulated()),
+        )
+
+    async def failed(self) -> str:
+        """Never: whatever dies is started again."""
+        return await asyncio.get_running_loop().create_future()
+
+    async def stop(self) -> None:
+        """Gateways first, so that nothing new comes in; servers last, because the others hand back what they hold."""
+        if self._listener is not None:
+            self._listener.close()
+        await self._supervisor.stop(["gateway"], ["orchestrator"], ["moodle-tool"], ["simulator"], ["kafka"])
+        self._settings.database_url_file.unlink(missing_ok=True)
+
+    async def _start_servers(self, data_dir: Path) -> tuple[str, str]:
+        """Starts PostgreSQL and Kafka where none were given; gives the addresses of both."""
+        settings = self._settings
+        postgres = LocalPostgres(data_dir / "postgres")
+        kafka = LocalKafka(data_dir / "kafka")
+        parts = []
+        if settings.database_url is None:
+            parts.append(LocalServerPart("postgres", postgres))
+        if not settings.kafka_bootstrap:
+            parts.append(LocalServerPart("kafka", kafka))
+        await self._supervisor.start(*parts)
+        database_url = settings.database_url.get_secret_value() if settings.database_url else postgres.url()
+        return database_url, settings.kafka_bootstrap or kafka.bootstrap_servers
+
+    async def _start_simulators(self) -> dict[str, str]:
+        """Starts the simulators that are needed; gives the settings that point the services at them."""
+        pointed: dict[str, str] = {}
+        parts = []
+        if self._settings.simulates_model:
+            port = free_port()
+            parts.append(self._simulator("simulator-model", "model_simulator", port))
+            pointed |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "simulated"}
+        if self._settings.simulates_moodle:
+            port = free_port()
+            parts.append(self._simulator("simulator-moodle", "moodle_simulator", port))
+            pointed |= {
+                "THREADWORKS_MOODLE_BASE_URL": f"http://127.0.0.1:{port}",
+                "THREADWORKS_MOODLE_TOKEN": DEMO_TOKEN,
+            }
+        await self._supervisor.start(*parts)
+        return pointed
+
+    def _simulator(self, name: str, module: str, port: int) -> ServicePart:
+        return ServicePart(
+            name,
+            module,
+            arguments=["--port", str(port)],
+            environment={},
+            log_file=self._logs / f"{name}.log",
+            ready=lambda: _accepts(port),
+            stop_seconds=_SIMULATOR_STOP_SECONDS,
+        )
+
+    def _services(self, environment: dict[str, str], listen_fd: int) -> list[ServicePart]:
+        gateway = environment | {"THREADWORKS_LISTEN_FD": str(listen_fd)}
+        parts = []
+        for count, name, module, told, stop_seconds, keep_open in (
+            (self._counts.moodle_tools, "moodle-tool", "moodle_tool", environment, _TOOL_STOP_SECONDS, ()),
+            (
+                self._counts.orchestrators,
+                "orchestrator",
+                "run_orchestrator",
+                environment,
+                _ORCHESTRATOR_STOP_SECONDS,
+                (),
+            ),
+            (self._counts.gateways, "gateway", "gateway", gateway, _GATEWAY_STOP_SECONDS, (listen_fd,)),
+        ):
+            for number in range(1, count + 1):
+                ops_port = free_port()
+                parts.append(
+                    ServicePart(
+                        f"{name}-{number}",
+                        module,
+                        environment=told | {"THREADWORKS_OPS_PORT": str(ops_port)},
+                        log_file=self._logs / f"{name}-{number}.log",
+                        ready=_ready_at(ops_port),
+                        stop_seconds=stop_seconds,
+                        keep_open=keep_open,
+                    )
+                )
+        return parts
+
+    def _common_environment(self) -> dict[str, str]:
+        settings = self._settings
+        demo_model = settings.demo_model or ("demo" if settings.simulates_model else "gpt-4o-mini")
+        return {
+            "THREADWORKS_TOOL_SERVICES": settings.tool_services,
+            "THREADWORKS_DEMO_MODEL": demo_model,
+            "THREADWORKS_LOG_FORMAT": settings.log_format,
+            "THREADWORKS_LOG_LEVEL": settings.log_level,
+        }
+
+    def _simulated(self) -> tuple[str, ...]:
+        return simulated_notes(self._settings)
+
+
+def simulated_notes(settings: LocalSettings) -> tuple[str, ...]:
+    """Says plainly what is not real."""
+    notes = []
+    if settings.simulates_model:
+        notes.append("The model is a simulator: set OPENAI_API_KEY (and OPENAI_BASE_URL) for a real one.")
+    if settings.simulates_moodle:
+        notes.append(
+            "Moodle is a simulator: set THREADWORKS_MOODLE_BASE_URL and THREADWORKS_MOODLE_TOKEN for a real one."
+        )
+    return tuple(notes)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """One listening socket for all gateways: the kernel deals out connections, and none is refused in a restart."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # The protocol is named because asyncio sets TCP_NODELAY on accepted connections only then.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"{host}:{port} cannot be listened on ({error.strerror}): set THREADWORKS_PORT") from error
+    listener.listen(2048)
+    return listener
+
+
+def _ready_at(ops_port: int) -> Callable[[], Awaitable[None]]:
+    async def ready() -> None:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ops_port}", timeout=2) as client:
+            while True:
+                try:
+                    if (await client.get("/readyz")).status_code == httpx.codes.OK:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(_POLL_SECONDS)
+
+    return ready
+
+
+async def _accepts(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return

@@ -1,0 +1,71 @@
+"""The settings of the `threadworks` command, from the environment with the prefix THREADWORKS_."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LocalSettings(BaseSettings):
+    """What `run`, `up` and the operator's commands are told. Everything has a default: a laptop needs no setting."""
+
+    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True)
+
+    host: str = "127.0.0.1"
+    """Address of the gateway. Only on loopback is there a demo key."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the gateway; 0 takes a free one."""
+    data_dir: Path = Path(".threadworks")
+    """Folder for the data of local servers and for logs."""
+    database_url: SecretStr | None = None
+    """A PostgreSQL (15 or newer) of your own; without it a local one is started."""
+    kafka_bootstrap: str | None = None
+    """A Kafka of your own, `host:port[,host:port]`, for `up` and `topics`; without it `up` starts a local one."""
+    moodle_base_url: str | None = None
+    """A Moodle of your own; without it the Moodle simulator answers."""
+    moodle_token: SecretStr | None = None
+    """Token of an account of that Moodle's web service."""
+    tool_services: str = "moodle"
+    """Names of the tool services that may answer calls, separated by commas."""
+    demo_model: str | None = None
+    """The model that the name `demo` stands for. Default: the simulator's, or gpt-4o-mini on a real model."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto` writes text for people on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Events below this level are dropped."""
+    openai_base_url: str | None = Field(default=None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
+    """An OpenAI-compatible API; without it and without a key the model simulator answers."""
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    """The key for it."""
+
+    @property
+    def simulates_model(self) -> bool:
+        """Whether no model was given."""
+        return not self.openai_base_url and self.openai_api_key is None
+
+    @property
+    def simulates_moodle(self) -> bool:
+        """Whether no Moodle was given."""
+        return not self.moodle_base_url
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches the gateway."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def tool_service_names(self) -> list[str]:
+        """`tool_services` as a list."""
+        return [name.strip() for name in self.tool_services.split(",") if name.strip()]
+
+    @property
+    def database_url_file(self) -> Path:
+        """Where `run` and `up` write the address of the local database, for the other commands."""
+        return self.data_dir / "database-url"
