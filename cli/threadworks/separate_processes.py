@@ -17,9 +17,10 @@ from threadworks.database_setup import prepare_database
 from threadworks.local_servers import LocalKafka, LocalPostgres
 from threadworks.local_servers.ports import free_port
 from threadworks.settings import LocalSettings
+from threadworks.simulated import demo_model, simulated_notes
 from threadworks.supervisor.part import LocalServerPart, ServicePart
 from threadworks.supervisor.supervisor import Supervisor
-from threadworks.until_stopped import Ready
+from threadworks.until_stopped import Ready, gateway_url
 
 _POLL_SECONDS: Final = 0.05
 # The time each service may take for its own drain (DESIGN: 2 s and 60 s of streams; 45 s of runs), and one deadline
@@ -65,16 +66,16 @@ class SeparateProcesses:
         environment |= {"THREADWORKS_DATABASE_URL": database_url, "THREADWORKS_KAFKA_BOOTSTRAP": bootstrap}
         environment |= await self._start_simulators()
         await self._supervisor.start(*self._services(environment, self._listener.fileno()))
-        host, port = self._listener.getsockname()[:2]
         return Ready(
-            url=f"http://{host if ':' not in host else f'[{host}]'}:{port}/v1",
+            url=gateway_url(settings.host, self._listener.getsockname()[1]),
             with_demo_key=settings.on_loopback,
-            notes=(f"Kafka is at {bootstrap}; logs are in {self._logs}", *self._simulated()),
+            notes=(f"Kafka is at {bootstrap}; logs are in {self._logs}", *simulated_notes(settings)),
         )
 
     async def failed(self) -> str:
         """Never: whatever dies is started again."""
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def stop(self) -> None:
         """Gateways first, so that nothing new comes in; servers last, because the others hand back what they hold."""
@@ -158,28 +159,12 @@ class SeparateProcesses:
 
     def _common_environment(self) -> dict[str, str]:
         settings = self._settings
-        demo_model = settings.demo_model or ("demo" if settings.simulates_model else "gpt-4o-mini")
         return {
             "THREADWORKS_TOOL_SERVICES": settings.tool_services,
-            "THREADWORKS_DEMO_MODEL": demo_model,
+            "THREADWORKS_DEMO_MODEL": demo_model(settings),
             "THREADWORKS_LOG_FORMAT": settings.log_format,
             "THREADWORKS_LOG_LEVEL": settings.log_level,
         }
-
-    def _simulated(self) -> tuple[str, ...]:
-        return simulated_notes(self._settings)
-
-
-def simulated_notes(settings: LocalSettings) -> tuple[str, ...]:
-    """Says plainly what is not real."""
-    notes = []
-    if settings.simulates_model:
-        notes.append("The model is a simulator: set OPENAI_API_KEY (and OPENAI_BASE_URL) for a real one.")
-    if settings.simulates_moodle:
-        notes.append(
-            "Moodle is a simulator: set THREADWORKS_MOODLE_BASE_URL and THREADWORKS_MOODLE_TOKEN for a real one."
-        )
-    return tuple(notes)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -23,6 +23,11 @@ class Ready:
     """One line each, printed before the ready line."""
 
 
+def gateway_url(host: str, port: int) -> str:
+    """The base URL that an SDK is given."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
 class Installation(Protocol):
     """A whole Threadworks on this machine."""
 

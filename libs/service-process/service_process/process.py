@@ -1,0 +1,128 @@
+"""Runs one service as a process: bus, ops port, signals, drain, exit code."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from event_bus import EventBus
+from event_bus.kafka import KafkaBus
+from event_bus.kafka_settings import KafkaSettings
+from observability import OpsServer, configure_logging
+
+from service_process.settings import ProcessSettings
+
+log = structlog.get_logger(__name__)
+
+REST_SECONDS = 15.0
+"""One deadline after a service's own drain for everything else: running handlers, the ops port, the bus."""
+
+
+class Service(Protocol):
+    """What is run: the object that a service's `bootstrap.build` makes."""
+
+    @property
+    def failed(self) -> asyncio.Future[BaseException]:
+        """Resolves when the service has died for good."""
+        ...
+
+    async def start(self) -> None:
+        """Start."""
+        ...
+
+    async def stop(self) -> None:
+        """Drain and stop. Idempotent, also on a service that has not started wholly."""
+        ...
+
+    def checks(self) -> dict[str, Callable[[], str | None]]:
+        """Return the readiness checks: None while all is well, else what is missing."""
+        ...
+
+
+def run_process(
+    name: str,
+    settings: ProcessSettings,
+    build: Callable[[EventBus], Service],
+    *,
+    drain_seconds: float = 0.0,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 if the service failed by itself.
+
+    `build` makes the service on a bus that is not started yet; it is called on the event loop. `drain_seconds` is how
+    long the service's own drain may take. `loop_factory` is for another event loop (uvloop).
+    """
+    configure_logging(name, settings.log_format, settings.log_level)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        bus = KafkaBus(_kafka(name, settings))
+        return runner.run(serve(name, settings, bus, build, drain_seconds=drain_seconds))
+
+
+def _kafka(client_id: str, settings: ProcessSettings) -> KafkaSettings:
+    password = settings.kafka_sasl_password
+    return KafkaSettings(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=client_id,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=password.get_secret_value() if password else None,
+        ca_file=settings.kafka_ca_file,
+    )
+
+
+async def serve(
+    name: str,
+    settings: ProcessSettings,
+    bus: EventBus,
+    build: Callable[[EventBus], Service],
+    *,
+    drain_seconds: float = 0.0,
+) -> int:
+    """Serve on a given bus until SIGTERM or SIGINT; see `run_process`."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    service = build(bus)
+    ops = OpsServer(settings.ops_port, service.checks(), settings.ops_host)
+    serving = asyncio.create_task(_start(name, bus, service, ops), name="serving")
+    signalled = asyncio.create_task(stopping.wait(), name="signals")
+    try:
+        await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        return _exit_code(serving)
+    finally:
+        serving.cancel()
+        signalled.cancel()
+        await asyncio.gather(serving, signalled, return_exceptions=True)
+        await _drain(bus, service, ops, drain_seconds + REST_SECONDS)
+
+
+async def _start(name: str, bus: EventBus, service: Service, ops: OpsServer) -> BaseException:
+    """Start everything, then return what the service died of, if it does."""
+    await ops.start()  # first, so that /readyz can tell what the others wait for
+    await bus.start()
+    await service.start()
+    log.info("ready", action="started", service_name=name, ops_port=ops.port)
+    return await service.failed
+
+
+def _exit_code(serving: asyncio.Task[BaseException]) -> int:
+    if not serving.done():
+        log.info("stopping", action="stopping")
+        return 0
+    cause = serving.exception() or serving.result()
+    log.error("the service has failed", action="failed", reason=str(cause) or type(cause).__name__)
+    return 1
+
+
+async def _drain(bus: EventBus, service: Service, ops: OpsServer, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await service.stop()
+            await bus.stop()
+            await ops.stop()
+        log.info("stopped", action="stopped")
+    except TimeoutError:
+        log.warning("not everything stopped in time", action="drain_timeout", seconds=seconds)

@@ -1,0 +1,75 @@
+"""Settings that every service has as a process, and how a process reads its settings from the environment."""
+
+import sys
+from typing import Literal, TypeVar, overload
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "THREADWORKS_"
+
+_One = TypeVar("_One", bound=BaseSettings)
+_Other = TypeVar("_Other", bound=BaseSettings)
+
+
+class ProcessSettings(BaseSettings):
+    """Kafka, logs and the ops port of one process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    kafka_bootstrap: str = Field(min_length=1, description="the brokers of the Kafka cluster, host:port[,host:port…]")
+    """Brokers of the cluster, `host:port[,host:port…]`. No default: a wrong guess would wait for ever."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As the listener is configured. PLAINTEXT suits a broker on the same machine."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How a SASL listener checks the password."""
+    kafka_sasl_username: str | None = None
+    """Needed for SASL."""
+    kafka_sasl_password: SecretStr | None = None
+    """Needed for SASL."""
+    kafka_ca_file: str | None = None
+    """Certificates to check the brokers' with; the system's when not set."""
+    ops_port: int = Field(default=0, ge=0, le=65535)
+    """Port of /healthz, /readyz and /metrics. 0 = any free one, so that two copies on one machine never collide."""
+    ops_host: str = "127.0.0.1"
+    """Address of the ops port. Loopback, because it answers without a key; Kubernetes needs 0.0.0.0."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto` writes text for people on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Events below this level are dropped."""
+
+
+@overload
+def load_settings(service: str, one: type[_One], /) -> tuple[_One]: ...
+@overload
+def load_settings(service: str, one: type[_One], other: type[_Other], /) -> tuple[_One, _Other]: ...
+def load_settings(service: str, /, *classes: type[BaseSettings]) -> tuple[BaseSettings, ...]:
+    """Read settings from the environment, one object per class.
+
+    If something is missing or wrong, write one line that names every such setting, and what it must be where its field
+    has a description, to stderr and exit with code 2. No value is repeated: it may be a secret.
+    """
+    loaded, problems = [], []
+    for each in classes:
+        try:
+            loaded.append(each())
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_context=False, include_input=False):
+                place = str(problem["loc"][0]) if problem["loc"] else ""
+                problems.append(_sentence(each, place, problem["type"], problem["msg"]))
+    if problems:
+        sys.stderr.write(f"{service} cannot start: {'; '.join(problems)}\n")
+        raise SystemExit(2)
+    return tuple(loaded)
+
+
+def _sentence(settings: type[BaseSettings], place: str, problem: str, message: str) -> str:
+    if not place:
+        return message
+    # A field with an alias is reported under the alias, which is then the whole name of the variable.
+    field = settings.model_fields.get(place.lower())
+    name = place if place.isupper() else PREFIX + place.upper()
+    if field is None:
+        field = next((f for f in settings.model_fields.values() if place in str(f.validation_alias)), None)
+    wanted = f", set it to {field.description}" if field is not None and field.description else ""
+    return f"{name} is not set{wanted}" if problem == "missing" else f"{name}: {message}{wanted}"
