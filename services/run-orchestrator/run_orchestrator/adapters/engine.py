@@ -1,0 +1,126 @@
+"""The store of the run engine as the application's `RunStore`, and how a process gets its connection to it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from run_engine.domain.drafts import PageRequest
+from run_engine.domain.objects import Message, Run, RunStep
+from run_engine.errors import DatabaseUnavailable, NotFound
+from run_engine.store.database import Database
+from run_engine.store.driving import Answer, Driving
+from run_engine.store.messages import Messages
+from run_engine.store.migrate import require_suitable_schema
+from run_engine.store.tenants import Tenants
+
+from run_orchestrator.application.ending import Failed, Finished, Parked
+from run_orchestrator.application.prompt import weight
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 50
+"""Messages that one statement reads: enough for most threads, and few enough to hold for 200 runs at once."""
+LONGEST_PAUSE: Final = 10.0
+
+
+async def connect(
+    url: str, *, connections: int, pause: Callable[[float], Awaitable[None]], first_pause: float = 0.5
+) -> Database:
+    """A pool on a database with a suitable schema. Waits while PostgreSQL is away; raises `SchemaUnsuitable`."""
+    wait = first_pause
+    while True:
+        try:
+            database = await Database.connect(
+                url, application_name="run-orchestrator", min_size=min(2, connections), max_size=connections
+            )
+        except DatabaseUnavailable as error:
+            log.warning("waiting for the database", action="database_awaited", reason=str(error), retry_in=wait)
+        else:
+            try:
+                await require_suitable_schema(database)
+            except DatabaseUnavailable:
+                await database.close()
+            except BaseException:
+                await database.close()
+                raise
+            else:
+                return database
+        await pause(wait)
+        wait = min(2 * wait, LONGEST_PAUSE)
+
+
+class EngineRunStore:
+    """`RunStore` on PostgreSQL."""
+
+    def __init__(self, driving: Driving, messages: Messages, tenants: Tenants) -> None:
+        self._driving = driving
+        self._messages = messages
+        self._tenants = tenants
+
+    async def claim(self, tenant_id: str, run_id: str) -> Run | None:
+        """Takes a queued run; None when there is nothing to take."""
+        return await self._driving.claim(tenant_id, run_id)
+
+    async def queued(self, limit: int) -> Sequence[tuple[str, str]]:
+        """(tenant id, run id) of the runs that have waited longest."""
+        return await self._driving.queued(limit)
+
+    async def history(self, run: Run, *, messages: int, characters: int) -> Sequence[Message]:
+        """The newest messages of the run's thread, newest first, read page by page until either bound is reached."""
+        found: list[Message] = []
+        room = characters
+        page: Sequence[Message] = await self._messages.latest(run.tenant_id, run.thread_id, min(messages, PAGE))
+        while page:
+            for message in page:
+                room -= weight(message)
+                if room < 0 and found:
+                    return found
+                found.append(message)
+            if len(page) < PAGE or len(found) >= messages:
+                break
+            page = await self._older(run, found[-1], min(messages - len(found), PAGE))
+        return found
+
+    async def _older(self, run: Run, oldest: Message, limit: int) -> Sequence[Message]:
+        try:
+            request = PageRequest(limit=limit, order="desc", after=oldest.id)
+            return (await self._messages.list(run.tenant_id, run.thread_id, request)).items
+        except NotFound:
+            # The thread was deleted meanwhile, and the run with it.
+            return []
+
+    async def steps(self, run: Run) -> Sequence[RunStep]:
+        """All steps of the run, oldest first."""
+        return await self._driving.steps(run)
+
+    async def allowed_services(self, tenant_id: str) -> frozenset[str]:
+        """The tool services that a tenant's runs may use."""
+        tenant = await self._tenants.get(tenant_id)
+        return tenant.tool_services if tenant is not None else frozenset()
+
+    async def finish(self, run: Run, ending: Finished) -> None:
+        """Ends the run with its message."""
+        answer = Answer(
+            step_id=ending.step_id,
+            message_id=ending.message_id,
+            content=ending.content,
+            usage=ending.usage,
+            incomplete_reason=ending.incomplete_reason,
+        )
+        await self._driving.finish(run, answer)
+
+    async def park(self, run: Run, ending: Parked) -> None:
+        """Parks the run for its calls, and asks the services."""
+        await self._driving.park(run, ending.step_id, ending.calls, ending.usage)
+
+    async def fail(self, run: Run, ending: Failed) -> None:
+        """Ends the run with an error."""
+        await self._driving.fail(run, ending.code, ending.message)
+
+    async def obey_cancel(self, run: Run) -> None:
+        """Ends a run in cancelling; changes nothing in another status."""
+        await self._driving.obey_cancel(run)
+
+    async def hand_back(self, run: Run) -> None:
+        """Queues the run again for others, or ends it where it was to be cancelled."""
+        await self._driving.hand_back(run.tenant_id, run.id, run.attempt)

@@ -1,0 +1,1 @@
+"""A model behind OpenAI's chat completions: the request, the stream and the errors, to and from the application."""

@@ -1,0 +1,68 @@
+"""What the application needs of the world. `adapters` has the real things, the tests have small ones of their own."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from run_engine.domain.objects import Message, Run, RunStep
+
+from run_orchestrator.application.ending import Failed, Finished, Parked
+from run_orchestrator.application.prompt import Prompt
+from run_orchestrator.application.reply import Piece
+
+
+class Model(Protocol):
+    """A language model."""
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
+        """Asks once and gives the reply as it arrives, all pieces of one arrival together; its end is the reply's end.
+
+        Raises `ModelFailure`. Closing the generator, or cancelling the task that waits for it, stops the model.
+        """
+        ...
+
+
+class RunStore(Protocol):
+    """The runs of the engine, as their driver sees them.
+
+    Everything raises `DatabaseUnavailable`; the writes of a claimed run raise `Fenced` once it is not this worker's.
+    """
+
+    async def claim(self, tenant_id: str, run_id: str) -> Run | None:
+        """Takes a queued run; None when there is nothing to take."""
+        ...
+
+    async def queued(self, limit: int) -> Sequence[tuple[str, str]]:
+        """(tenant id, run id) of the runs that have waited longest."""
+        ...
+
+    async def history(self, run: Run, *, messages: int, characters: int) -> Sequence[Message]:
+        """The newest messages of the run's thread, newest first, until either bound is reached; never none of some."""
+        ...
+
+    async def steps(self, run: Run) -> Sequence[RunStep]:
+        """All steps of the run, oldest first."""
+        ...
+
+    async def allowed_services(self, tenant_id: str) -> frozenset[str]:
+        """The tool services that a tenant's runs may use."""
+        ...
+
+    async def finish(self, run: Run, ending: Finished) -> None:
+        """Ends the run with its message."""
+        ...
+
+    async def park(self, run: Run, ending: Parked) -> None:
+        """Parks the run for its calls, and asks the services."""
+        ...
+
+    async def fail(self, run: Run, ending: Failed) -> None:
+        """Ends the run with an error."""
+        ...
+
+    async def obey_cancel(self, run: Run) -> None:
+        """Ends a run in cancelling; changes nothing in another status."""
+        ...
+
+    async def hand_back(self, run: Run) -> None:
+        """Queues the run again for others, or ends it where it was to be cancelled."""
+        ...

@@ -1,0 +1,156 @@
+"""A model's reply, put together from the pieces in which it is streamed. Pure.
+
+The model adapter makes the pieces, `drive` feeds them into a `ReplyBuilder` and reads the whole from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from run_engine.domain.objects import Usage
+
+from run_orchestrator.application.failures import FailureKind, ModelFailure
+
+LONGEST_REPLY: Final = 4_000_000
+"""Characters of one reply, text and arguments together: a model that never stops must not eat the memory of all runs.
+A reply of 128 000 tokens, the most that models give today, has about half a million."""
+
+
+class CallPiece(NamedTuple):
+    """A piece of a function call. `place` is its index among the reply's calls, `given_id` the model's own id for it.
+
+    Servers differ in what they send: some give no index, some give every call the index 0, some repeat id and name.
+    """
+
+    place: int | None = None
+    given_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+class Piece(NamedTuple):
+    """What one chunk of the stream adds."""
+
+    text: str | None = None
+    refusal: str | None = None
+    calls: tuple[CallPiece, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """One call that the model asks for, under an id of ours: models repeat theirs from round to round."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text as the model wrote it, which need not be JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply. `finish_reason` is the server's word, None when it gave none."""
+
+    text: str
+    refusal: str
+    calls: tuple[FunctionCall, ...]
+    finish_reason: str | None
+    usage: Usage
+
+
+class _Call:
+    """A call that is still being written."""
+
+    __slots__ = ("arguments", "given_id", "id", "name")
+
+    def __init__(self, call_id: str) -> None:
+        self.id = call_id
+        self.given_id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+
+class ReplyBuilder:
+    """Takes pieces in the order of the stream; however a reply is cut into pieces, the result is the same."""
+
+    def __init__(self, new_call_id: Callable[[], str]) -> None:
+        self._new_call_id = new_call_id
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._calls: list[_Call] = []
+        self._by_place: dict[int, _Call] = {}
+        self._finish_reason: str | None = None
+        self._usage = Usage()
+        self._length = 0
+
+    def add(self, piece: Piece) -> None:
+        """Takes the next piece. Raises `ModelFailure` when the reply becomes longer than `LONGEST_REPLY`."""
+        if piece.text:
+            self._text.append(piece.text)
+            self._grow(len(piece.text))
+        if piece.refusal:
+            self._refusal.append(piece.refusal)
+            self._grow(len(piece.refusal))
+        for call in piece.calls:
+            self._add_call(call)
+        if piece.finish_reason is not None:
+            self._finish_reason = piece.finish_reason
+        if piece.usage is not None:
+            self._usage = piece.usage
+
+    def reply(self) -> Reply:
+        """Everything so far, as text that PostgreSQL and UTF-8 can hold."""
+        return Reply(
+            text=_storable("".join(self._text)),
+            refusal=_storable("".join(self._refusal)),
+            calls=tuple(
+                FunctionCall(call.id, _storable(call.name), _storable("".join(call.arguments))) for call in self._calls
+            ),
+            finish_reason=self._finish_reason,
+            usage=self._usage,
+        )
+
+    def _add_call(self, piece: CallPiece) -> None:
+        call = self._call_of(piece)
+        if piece.given_id and call.given_id is None:
+            call.given_id = piece.given_id
+        if piece.name and piece.name != call.name:
+            call.name += piece.name
+            self._grow(len(piece.name))
+        if piece.arguments:
+            call.arguments.append(piece.arguments)
+            self._grow(len(piece.arguments))
+
+    def _call_of(self, piece: CallPiece) -> _Call:
+        """The call that a piece goes on with; a new one where it begins one."""
+        last = self._calls[-1] if self._calls else None
+        current = last if piece.place is None else self._by_place.get(piece.place)
+        if current is None or _begins_another(piece, current):
+            current = _Call(self._new_call_id())
+            self._calls.append(current)
+            if piece.place is not None:
+                self._by_place[piece.place] = current
+        return current
+
+    def _grow(self, characters: int) -> None:
+        self._length += characters
+        if self._length > LONGEST_REPLY:
+            raise ModelFailure(
+                FailureKind.UNUSABLE_REPLY, f"The model's reply is longer than {LONGEST_REPLY} characters."
+            )
+
+
+def _begins_another(piece: CallPiece, current: _Call) -> bool:
+    """Whether a piece at a used place is a call of its own: it brings another id, and a name."""
+    return bool(piece.given_id and piece.name and current.given_id and piece.given_id != current.given_id)
+
+
+def _storable(text: str) -> str:
+    """`text` without what cannot be stored: the character 0, and halves of surrogate pairs that found no partner."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # JSON may bring the two halves of a character in two chunks.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text.replace("\x00", "\ufffd")

@@ -1,0 +1,75 @@
+"""The composition root of the run-orchestrator: the only module that knows settings, adapters and entry points at once.
+
+`__main__` builds the service on Kafka with it, `threadworks run` on the in-process bus.
+"""
+
+import asyncio
+import random
+import time
+from uuid import uuid4
+
+from event_bus import EventBus
+from observability import register_secret
+from run_engine.domain import ids
+from run_engine.process import EngineProcess
+from run_engine.store.answers import Answers
+from run_engine.store.driving import Driving
+from run_engine.store.messages import Messages
+from run_engine.store.sweeps import Sweeps
+from run_engine.store.tenants import Tenants
+from run_engine.sweeper import Sweeper
+
+from run_orchestrator.adapters.engine import EngineRunStore, connect
+from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
+from run_orchestrator.application.claiming import Claiming
+from run_orchestrator.application.drive import Driver
+from run_orchestrator.application.driven_runs import DrivenRuns
+from run_orchestrator.application.places import Places
+from run_orchestrator.application.retries import RetryPolicy
+from run_orchestrator.application.tool_registry import ToolRegistry
+from run_orchestrator.application.work import Bounds, Work
+from run_orchestrator.entrypoints.service import Parts, Service
+from run_orchestrator.settings import OrchestratorSettings
+
+
+def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
+    """Return the service, to be started on a started bus. Call it while the event loop runs."""
+    url, key = settings.database_url.get_secret_value(), settings.openai_api_key
+    register_secret(key.get_secret_value())
+    registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns()
+
+    async def assemble() -> Parts:
+        database = await connect(url, connections=settings.database_connections, pause=asyncio.sleep)
+        engine = EngineProcess(database, bus.publisher, role="run-orchestrator", event_content=settings.event_content)
+        driving = Driving(database, engine.writer)
+        store = EngineRunStore(driving, Messages(database, engine.writer), Tenants(database))
+        model = OpenAIModel(
+            base_url=str(settings.openai_base_url),
+            api_key=key,
+            connections=settings.places,
+            timeouts=Timeouts(connect=settings.model_connect_timeout, read=settings.model_read_timeout),
+            aliases={"demo": settings.demo_model},
+        )
+        work = Work(
+            store,
+            model,
+            registry,
+            policy=RetryPolicy(tries=settings.model_tries),
+            bounds=Bounds(messages=settings.prompt_messages, characters=settings.prompt_characters),
+            clock=time.time,
+            pause=asyncio.sleep,
+            jitter=random.random,
+            new_id=lambda kind: ids.render(kind, uuid4()),
+        )
+        driver = Driver(store, work, pause=asyncio.sleep)
+        return Parts(
+            engine=engine,
+            driving=driving,
+            sweeper=Sweeper(Sweeps(database, engine.writer)),
+            answers=Answers(database, engine.writer),
+            claiming=Claiming(store, places, driven, driver.drive, shuffle=random.shuffle),
+            close_model=model.close,
+        )
+
+    patience = {"tool_service_wait": settings.tool_service_wait, "drain_seconds": settings.drain_seconds}
+    return Service(bus, assemble, registry=registry, places=places, driven=driven, **patience)

@@ -1,0 +1,1 @@
+"""What comes in from the event bus, turned into calls of the application."""

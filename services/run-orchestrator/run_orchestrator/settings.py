@@ -1,0 +1,83 @@
+"""The settings of the run-orchestrator, from the environment: THREADWORKS_…, OPENAI_BASE_URL and OPENAI_API_KEY."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "THREADWORKS_"
+
+
+class OrchestratorSettings(BaseSettings):
+    """What the service needs whatever bus it runs on; `threadworks run` gives these by keyword."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", populate_by_name=True, frozen=True)
+
+    database_url: SecretStr = Field(min_length=1)
+    """`postgresql://user:password@host/name` of the run engine's database. Secret because of the password."""
+    database_connections: int = Field(default=10, ge=1, le=200)
+    """Most connections to PostgreSQL. A run needs one for a millisecond at a time, so ten serve 200 runs."""
+    openai_base_url: HttpUrl = Field(
+        default=HttpUrl("https://api.openai.com/v1"),
+        validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
+    )
+    """Address of an OpenAI-compatible API, up to and with /v1."""
+    openai_api_key: SecretStr = Field(min_length=1, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"))
+    """Key for it. Required: without one every run would fail."""
+    demo_model: str = Field(default="demo", min_length=1)
+    """The model that `demo`, the demo assistant's model name, stands for at that address. `demo` fits the simulator."""
+    places: int = Field(default=200, ge=1, le=10_000)
+    """Runs driven at once. A run mostly waits for its model; 200 of them keep about one core busy."""
+    model_connect_timeout: float = Field(default=5.0, gt=0)
+    """Seconds to reach the model's server: far more than a connection takes, far less than a person waits."""
+    model_read_timeout: float = Field(default=60.0, gt=0)
+    """Longest silence of a model in seconds, before its first chunk or between two. Raise it for models that think
+    longer before they speak."""
+    model_tries: int = Field(default=6, ge=1, le=20)
+    """Calls of a model that fails or does not answer before the run fails: with the pauses between them about 15 s."""
+    prompt_messages: int = Field(default=500, ge=1)
+    """Newest messages of a thread that a prompt takes, for runs that set no limit themselves."""
+    prompt_characters: int = Field(default=1_000_000, ge=1_000)
+    """Characters of messages that a prompt takes at the most: about 250 000 tokens. It bounds the memory of a run."""
+    tool_services: Annotated[frozenset[str], NoDecode] = frozenset({"moodle"})
+    """Names of the tool services that may answer calls, separated by commas; what others announce is ignored. Runs are
+    not claimed before all of them have announced, at most `tool_service_wait`."""
+    tool_service_wait: float = Field(default=30.0, ge=0)
+    """Seconds after the start in which a missing tool service holds up all runs. After that its functions are taken
+    for the client's until it announces."""
+    drain_seconds: float = Field(default=45.0, ge=0)
+    """Seconds that a shutdown lets runs go on, because their answers are paid for; what is left is handed back."""
+    event_content: Literal["inline", "reference"] = "inline"
+    """Whether public events carry text up to 64 KiB, or always a reference to it (data protection)."""
+
+    @field_validator("tool_services", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return {name.strip() for name in value.split(",") if name.strip()} if isinstance(value, str) else value
+
+
+class ProcessSettings(BaseSettings):
+    """What the service needs as a process of its own: Kafka, logs and the ops port."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    kafka_bootstrap: str = Field(min_length=1)
+    """Brokers of the cluster, `host:port[,host:port…]`. No default: a wrong guess would wait for ever."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As the listener is configured. PLAINTEXT suits a broker on the same machine."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How a SASL listener checks the password."""
+    kafka_sasl_username: str | None = None
+    """Needed for SASL."""
+    kafka_sasl_password: SecretStr | None = None
+    """Needed for SASL."""
+    kafka_ca_file: str | None = None
+    """Certificates to check the brokers' with; the system's when not set."""
+    ops_port: int = Field(default=0, ge=0, le=65535)
+    """Port of /healthz, /readyz and /metrics. 0 = any free one, so that two copies on one machine never collide."""
+    ops_host: str = "127.0.0.1"
+    """Address of the ops port. Loopback, because it answers without a key; Kubernetes needs 0.0.0.0."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto` writes text for people on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Events below this level are dropped."""
