@@ -1,6 +1,7 @@
 """An installation starts, says so in one line, and leaves nothing behind."""
 
 import signal
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -11,9 +12,7 @@ from threadworks import demo
 
 @pytest.mark.parametrize("mode", ["run", "up"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_stopping_leaves_nothing_behind(tmp_path_factory, mode: str, number: signal.Signals) -> None:  # type: ignore[no-untyped-def]
-    import tempfile
-
+async def test_stopping_leaves_nothing_behind(mode: str, number: signal.Signals) -> None:
     data_dir = Path(tempfile.mkdtemp(prefix=f"threadworks-stop-{mode}-"))
     installation = Installation(mode, data_dir)
     await installation.start()

@@ -1,0 +1,115 @@
+"""Processes that are killed in the middle of their work, and a Kafka that is away: every run still ends well."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import orjson
+import psutil
+from held_model import HeldModel
+from installation import Installation
+from moodle_simulator.server import MoodleSimulator
+from openai import AsyncOpenAI
+from openai.types.beta.threads import Run
+from threadworks import demo
+from threadworks.local_servers import LocalKafka
+
+StartUp = Callable[..., Awaitable[Installation]]
+QUESTION = "gib mir die termine von moodle"
+
+
+async def ask(client: AsyncOpenAI) -> Run:
+    return await client.beta.threads.create_and_run(
+        assistant_id=demo.ASSISTANT, thread={"messages": [{"role": "user", "content": QUESTION}]}
+    )
+
+
+async def ended(client: AsyncOpenAI, run: Run, seconds: float) -> Run:
+    async with asyncio.timeout(seconds):
+        return await client.beta.threads.runs.poll(run.id, thread_id=run.thread_id)
+
+
+async def check_answered_once(client: AsyncOpenAI, run: Run) -> None:
+    """One answer with the dates, one tool call with one output."""
+    messages = (await client.beta.threads.messages.list(run.thread_id)).data
+    assert [message.role for message in messages] == ["assistant", "user"]
+    assert messages[0].content[0].type == "text"
+    assert "25.10." in messages[0].content[0].text.value
+    steps = (await client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc")).data
+    assert [step.type for step in steps] == ["tool_calls", "message_creation"]
+    assert steps[0].step_details.type == "tool_calls"
+    assert len(steps[0].step_details.tool_calls) == 1
+
+
+def driver_of(installation: Installation, run: Run) -> psutil.Process:
+    """The orchestrator that claimed the run last, by its log."""
+    claims: list[tuple[int, str]] = []
+    for log in installation.data_dir.glob("logs/orchestrator-*.log"):
+        for line in log.read_text().splitlines():
+            if run.id in line and '"run_claimed"' in line:
+                claims.append((orjson.loads(line)["attempt"], str(log)))
+    _, log_file = max(claims)
+    for process in installation.processes("run_orchestrator"):
+        if any(file.path == log_file for file in process.open_files()):
+            return process
+    raise AssertionError(f"nobody writes {log_file}")
+
+
+async def test_an_orchestrator_is_killed_in_the_middle_of_a_model_stream(
+    start_up: StartUp, model: HeldModel, moodle: MoodleSimulator
+) -> None:
+    installation = await start_up()
+    client = installation.client()
+    await model.script({"after_tools": True, "steps": [{"answer": 2}, {"gate": "middle"}, {"answer": True}]})
+    run = await ask(client)
+    await model.wait(gate="middle", timeout=60)
+    victim = driver_of(installation, run)
+    began = time.monotonic()
+    victim.kill()
+    await model.wait(client_gone=1, timeout=30)
+    done = await ended(client, run, 60)
+    assert done.status == "completed"
+    assert done.started_at is not None
+    again = [line for line in installation.logs().splitlines() if run.id in line and '"run_claimed"' in line]
+    assert sorted(orjson.loads(line)["attempt"] for line in again) == [1, 2, 3]
+    assert time.monotonic() - began < 20, "queued again after one lease of ten seconds"
+    await check_answered_once(client, run)
+    assert moodle.script.calls["core_course_get_contents"] == 1, "the answered tool call was not repeated"
+
+
+async def test_the_moodle_tool_is_killed_while_a_call_is_out(start_up: StartUp, moodle: MoodleSimulator) -> None:
+    installation = await start_up()
+    client = installation.client()
+    moodle.script.hold()
+    run = await ask(client)
+    async with asyncio.timeout(60):
+        await moodle.script.called("core_course_get_contents", 1)
+    (victim,) = installation.processes("moodle_tool")
+    victim.kill()
+    await moodle.script.release()
+    done = await ended(client, run, 60)
+    assert done.status == "completed"
+    await check_answered_once(client, run)
+
+
+async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: LocalKafka) -> None:
+    installation = await start_up(THREADWORKS_KAFKA_BOOTSTRAP=own_kafka.bootstrap_servers)
+    client = installation.client()
+    before = await ask(client)
+    assert (await ended(client, before, 60)).status == "completed"
+    await own_kafka.kill()
+    came_back = asyncio.create_task(_start_again(own_kafka, 20))
+    runs = [await ask(client) for _ in range(5)]
+    while not came_back.done():
+        runs.append(await ask(client))
+        await asyncio.wait({came_back}, timeout=2)
+    await came_back
+    assert len(runs) > 10
+    for run in runs:
+        assert (await ended(client, run, 120)).status == "completed"
+        await check_answered_once(client, run)
+
+
+async def _start_again(kafka: LocalKafka, seconds: float) -> None:
+    await asyncio.sleep(seconds)  # the outage itself
+    await kafka.start()
