@@ -1,0 +1,1 @@
+"""What the gateway reaches outside of itself: PostgreSQL, through the run engine."""

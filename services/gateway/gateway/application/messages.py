@@ -1,0 +1,35 @@
+"""Messages as clients see them: a missing thread is named before a missing message."""
+
+from run_engine.domain.drafts import NewMessage, Page, PageRequest
+from run_engine.domain.objects import Message
+from run_engine.errors import NotFound
+
+from gateway.application.ports import MessageStore, ThreadStore
+
+
+class Messages:
+    """Add, read and list messages. Raises what `MessageStore` raises."""
+
+    def __init__(self, messages: MessageStore, threads: ThreadStore) -> None:
+        self._messages = messages
+        self._threads = threads
+
+    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
+        """Add a message."""
+        return await self._messages.create(tenant_id, thread_id, draft)
+
+    async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
+        """Read one."""
+        try:
+            return await self._messages.get(tenant_id, thread_id, message_id)
+        except NotFound:
+            await self._threads.get(tenant_id, thread_id)
+            raise
+
+    async def list(self, tenant_id: str, thread_id: str, request: PageRequest, run_id: str | None) -> Page[Message]:
+        """Read one page."""
+        try:
+            return await self._messages.list(tenant_id, thread_id, request, run_id)
+        except NotFound:
+            await self._threads.get(tenant_id, thread_id)
+            raise

@@ -1,0 +1,137 @@
+"""What the gateway needs of the world. The stores of the run engine fit these; tests bring their own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from run_engine.domain.drafts import (
+    UNSET,
+    Changes,
+    NewAssistant,
+    NewMessage,
+    NewRun,
+    NewThread,
+    Page,
+    PageRequest,
+    Unset,
+)
+from run_engine.domain.objects import Assistant, Json, Message, Metadata, Run, RunStep, Thread
+from run_engine.store.tenants import Principal
+
+
+class KeyStore(Protocol):
+    """Knows the API keys."""
+
+    async def authenticate(self, key: str) -> Principal | None:
+        """Who the key belongs to; None for an unknown or revoked key."""
+        ...
+
+
+class AssistantStore(Protocol):
+    """The assistants of all tenants. Whatever names an object raises `NotFound` where the tenant has none."""
+
+    async def create(self, tenant_id: str, draft: NewAssistant) -> Assistant:
+        """Store a new assistant."""
+        ...
+
+    async def get(self, tenant_id: str, assistant_id: str) -> Assistant:
+        """Read one."""
+        ...
+
+    async def modify(self, tenant_id: str, assistant_id: str, changes: Changes) -> Assistant:
+        """Change the named fields and no other."""
+        ...
+
+    async def delete(self, tenant_id: str, assistant_id: str) -> None:
+        """Delete one; its runs keep their snapshot."""
+        ...
+
+    async def list(self, tenant_id: str, request: PageRequest) -> Page[Assistant]:
+        """Read one page."""
+        ...
+
+
+class ThreadStore(Protocol):
+    """The threads of all tenants."""
+
+    async def create(self, tenant_id: str, draft: NewThread) -> Thread:
+        """Store a thread with its first messages."""
+        ...
+
+    async def get(self, tenant_id: str, thread_id: str) -> Thread:
+        """Read one."""
+        ...
+
+    async def modify(
+        self,
+        tenant_id: str,
+        thread_id: str,
+        *,
+        metadata: Metadata | Unset = UNSET,
+        tool_resources: Json | Unset | None = UNSET,
+    ) -> Thread:
+        """Change the given fields."""
+        ...
+
+    async def delete(self, tenant_id: str, thread_id: str) -> None:
+        """Delete a thread and all that is in it; an active run is cancelled with it."""
+        ...
+
+
+class MessageStore(Protocol):
+    """The messages of all threads."""
+
+    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
+        """Add a message. Raises `ThreadBusy` while a run is active."""
+        ...
+
+    async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
+        """Read one."""
+        ...
+
+    async def list(
+        self, tenant_id: str, thread_id: str, request: PageRequest, run_id: str | None = None
+    ) -> Page[Message]:
+        """Read one page of a thread, or of what one run wrote in it."""
+        ...
+
+
+class RunStore(Protocol):
+    """The runs of all threads, with their steps."""
+
+    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage] = ()) -> Run:
+        """Start a run with additional messages. Raises `ThreadBusy` while another one is active."""
+        ...
+
+    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+        """Make a thread and start a run on it, in one commit."""
+        ...
+
+    async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Read one."""
+        ...
+
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
+        """Replace the metadata."""
+        ...
+
+    async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Run]:
+        """Read one page."""
+        ...
+
+    async def cancel(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Cancel a run, or ask its worker to. Raises `IllegalMove`."""
+        ...
+
+    async def submit_outputs(
+        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+    ) -> Run:
+        """Store the client's outputs, all of them. Raises `OutputsNotAccepted` and `WrongOutputs`."""
+        ...
+
+    async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
+        """Read one step."""
+        ...
+
+    async def list_steps(self, tenant_id: str, thread_id: str, run_id: str, request: PageRequest) -> Page[RunStep]:
+        """Read one page of steps."""
+        ...

@@ -1,0 +1,81 @@
+"""Runs and steps as clients see them: of thread, run and step, the outermost that is missing is named.
+
+The statements of the engine ask for all of it at once, so only a miss costs another look.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
+from run_engine.domain.objects import Metadata, Run, RunStep
+from run_engine.errors import NotFound
+
+from gateway.application.ports import RunStore, ThreadStore
+
+Found = TypeVar("Found")
+
+
+class Runs:
+    """Start, read, cancel and answer runs. Raises what `RunStore` raises."""
+
+    def __init__(self, runs: RunStore, threads: ThreadStore) -> None:
+        self._runs = runs
+        self._threads = threads
+
+    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage]) -> Run:
+        """Start a run on a thread, with additional messages."""
+        return await self._runs.start(tenant_id, thread_id, draft, messages)
+
+    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+        """Make a thread and start a run on it."""
+        return await self._runs.start_on_new_thread(tenant_id, thread, draft)
+
+    async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Read one."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.get(tenant_id, thread_id, run_id))
+
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
+        """Replace the metadata."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.modify(tenant_id, thread_id, run_id, metadata))
+
+    async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Run]:
+        """Read one page."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.list(tenant_id, thread_id, request))
+
+    async def cancel(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
+        """Cancel a run."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.cancel(tenant_id, thread_id, run_id))
+
+    async def submit_outputs(
+        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+    ) -> Run:
+        """Store the client's outputs, all of them."""
+        return await self._or_thread(
+            tenant_id, thread_id, self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs)
+        )
+
+    async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
+        """Read one step."""
+        return await self._or_run(
+            tenant_id, thread_id, run_id, self._runs.get_step(tenant_id, thread_id, run_id, step_id)
+        )
+
+    async def list_steps(self, tenant_id: str, thread_id: str, run_id: str, request: PageRequest) -> Page[RunStep]:
+        """Read one page of steps."""
+        return await self._or_run(
+            tenant_id, thread_id, run_id, self._runs.list_steps(tenant_id, thread_id, run_id, request)
+        )
+
+    async def _or_thread(self, tenant_id: str, thread_id: str, wanted: Awaitable[Found]) -> Found:
+        try:
+            return await wanted
+        except NotFound:
+            await self._threads.get(tenant_id, thread_id)
+            raise
+
+    async def _or_run(self, tenant_id: str, thread_id: str, run_id: str, wanted: Awaitable[Found]) -> Found:
+        try:
+            return await wanted
+        except NotFound:
+            await self.get(tenant_id, thread_id, run_id)
+            raise

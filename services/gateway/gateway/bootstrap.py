@@ -1,0 +1,58 @@
+"""The composition root: the only module that knows settings, stores and entry points at once.
+
+`__main__` builds the gateway on Kafka with it, `threadworks run` on the in-process bus.
+"""
+
+from event_bus import EventBus
+from run_engine.process import EngineProcess
+from run_engine.store import assistants, messages, runs, tenants, threads
+
+from gateway.adapters.database import open_database
+from gateway.application.authentication import Authentication
+from gateway.application.identities import NewIds
+from gateway.application.messages import Messages
+from gateway.application.runs import Runs
+from gateway.entrypoints.http.app import Surface, build_app
+from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.openai.refusals import MALFORMED
+from gateway.entrypoints.http.openai.surface import openai_surface
+from gateway.entrypoints.http.server import HttpServer
+from gateway.entrypoints.service import Gateway
+from gateway.settings import GatewaySettings
+
+
+def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
+    """Return the service, to be started on a started bus. Call it inside the event loop."""
+
+    async def open_engine() -> EngineProcess:
+        database = await open_database(settings.database_url.get_secret_value(), max_size=settings.database_connections)
+        return EngineProcess(database, bus.publisher, role="gateway", event_content=settings.event_content)
+
+    def make_server(engine: EngineProcess) -> HttpServer:
+        draining = Draining()
+        return HttpServer(
+            build_app([openai(engine, settings)], largest_body=settings.largest_body, draining=draining),
+            host=settings.host,
+            port=settings.port,
+            listen_fd=settings.listen_fd,
+            draining=draining,
+            malformed=MALFORMED,
+        )
+
+    return Gateway(open_engine, make_server)
+
+
+def openai(engine: EngineProcess, settings: GatewaySettings) -> Surface:
+    """Return the dialect `/v1` on the stores of the engine. Tests serve it without a socket."""
+    database, writer = engine.database, engine.writer
+    thread_store = threads.Threads(database, writer)
+    return openai_surface(
+        authentication=Authentication(tenants.Tenants(database)),
+        assistants=assistants.Assistants(database),
+        threads=thread_store,
+        messages=Messages(messages.Messages(database, writer), thread_store),
+        runs=Runs(runs.Runs(database, writer), thread_store),
+        new_ids=NewIds(),
+        poll_after_ms=settings.poll_after_ms,
+        require_beta_header=settings.require_beta_header,
+    )

@@ -1,0 +1,48 @@
+"""Messages: create, retrieve, list."""
+
+from run_engine.errors import ThreadBusy
+
+from gateway.application.identities import NewIds
+from gateway.application.messages import Messages
+from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.openai.operations.replies import ok
+from gateway.entrypoints.http.openai.operations.threads import thread_id_of
+from gateway.entrypoints.http.openai.presenters import lists, messages
+from gateway.entrypoints.http.openai.refusals import message_on_busy_thread
+from gateway.entrypoints.http.openai.requests.messages import CreateMessage
+from gateway.entrypoints.http.openai.requests.paging import page_request, parameters
+from gateway.entrypoints.http.openai.requests.parsing import parse
+from gateway.entrypoints.http.openai.requests.path_ids import known_form
+
+
+class MessageOperations:
+    """Handlers for `/v1/threads/{thread_id}/messages…`."""
+
+    def __init__(self, messages: Messages, new_ids: NewIds) -> None:
+        self._messages = messages
+        self._new_ids = new_ids
+
+    async def create(self, call: Call) -> Reply:
+        """POST /threads/{thread_id}/messages."""
+        thread_id = thread_id_of(call)
+        body = await parse(call, CreateMessage)
+        try:
+            added = await self._messages.create(call.tenant_id, thread_id, body.draft(self._new_ids))
+        except ThreadBusy as busy:
+            raise message_on_busy_thread(busy) from None
+        return ok(messages.message(added))
+
+    async def list(self, call: Call) -> Reply:
+        """GET /threads/{thread_id}/messages, of one run alone with `run_id`."""
+        thread_id = thread_id_of(call)
+        request = page_request(call.query, "message")
+        run_id = parameters(call.query).get("run_id") if call.query else None
+        if run_id is not None:
+            run_id = known_form("run", run_id)
+        return ok(lists.page(await self._messages.list(call.tenant_id, thread_id, request, run_id), messages.message))
+
+    async def retrieve(self, call: Call) -> Reply:
+        """GET /threads/{thread_id}/messages/{message_id}."""
+        thread_id = thread_id_of(call)
+        message_id = known_form("message", call.values["message_id"])
+        return ok(messages.message(await self._messages.get(call.tenant_id, thread_id, message_id)))

@@ -1,0 +1,47 @@
+"""Threads: create, retrieve, modify, delete. The API never had a list of threads."""
+
+from gateway.application.identities import NewIds
+from gateway.application.ports import ThreadStore
+from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.openai.operations.replies import ok
+from gateway.entrypoints.http.openai.presenters import lists, threads
+from gateway.entrypoints.http.openai.requests.parsing import parse
+from gateway.entrypoints.http.openai.requests.path_ids import known_form
+from gateway.entrypoints.http.openai.requests.threads import CreateThread, ModifyThread
+
+
+class ThreadOperations:
+    """Handlers for `/v1/threads` and `/v1/threads/{thread_id}`."""
+
+    def __init__(self, store: ThreadStore, new_ids: NewIds) -> None:
+        self._store = store
+        self._new_ids = new_ids
+
+    async def create(self, call: Call) -> Reply:
+        """POST /threads."""
+        body = await parse(call, CreateThread)
+        return ok(threads.thread(await self._store.create(call.tenant_id, body.draft(self._new_ids))))
+
+    async def retrieve(self, call: Call) -> Reply:
+        """GET /threads/{thread_id}."""
+        return ok(threads.thread(await self._store.get(call.tenant_id, thread_id_of(call))))
+
+    async def modify(self, call: Call) -> Reply:
+        """POST /threads/{thread_id}."""
+        thread_id = thread_id_of(call)
+        body = await parse(call, ModifyThread)
+        changed = await self._store.modify(
+            call.tenant_id, thread_id, metadata=body.new_metadata(), tool_resources=body.new_tool_resources()
+        )
+        return ok(threads.thread(changed))
+
+    async def delete(self, call: Call) -> Reply:
+        """DELETE /threads/{thread_id}."""
+        thread_id = thread_id_of(call)
+        await self._store.delete(call.tenant_id, thread_id)
+        return ok(lists.deleted("thread", thread_id))
+
+
+def thread_id_of(call: Call) -> str:
+    """Return the thread that the path names."""
+    return known_form("thread", call.values["thread_id"])

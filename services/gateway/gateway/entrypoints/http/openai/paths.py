@@ -1,0 +1,39 @@
+"""Which operations `/v1` has. Read by `bootstrap`; a test holds the README's list and the served routes to it."""
+
+from collections.abc import Sequence
+
+from gateway.entrypoints.http.endpoint import Handlers
+from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
+from gateway.entrypoints.http.openai.operations.messages import MessageOperations
+from gateway.entrypoints.http.openai.operations.runs import RunOperations
+from gateway.entrypoints.http.openai.operations.steps import StepOperations
+from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
+
+
+def paths(
+    assistants: AssistantOperations,
+    threads: ThreadOperations,
+    messages: MessageOperations,
+    runs: RunOperations,
+    steps: StepOperations,
+) -> Sequence[tuple[str, Handlers]]:
+    """Return the paths with their handlers. `/threads/runs` stands before `/threads/{thread_id}`, which it fits too."""
+    thread, run = "/v1/threads/{thread_id}", "/v1/threads/{thread_id}/runs/{run_id}"
+    return [
+        ("/v1/assistants", {"GET": assistants.list, "POST": assistants.create}),
+        (
+            "/v1/assistants/{assistant_id}",
+            {"GET": assistants.retrieve, "POST": assistants.modify, "DELETE": assistants.delete},
+        ),
+        ("/v1/threads", {"POST": threads.create}),
+        ("/v1/threads/runs", {"POST": runs.create_with_thread}),
+        (thread, {"GET": threads.retrieve, "POST": threads.modify, "DELETE": threads.delete}),
+        (f"{thread}/messages", {"GET": messages.list, "POST": messages.create}),
+        (f"{thread}/messages/{{message_id}}", {"GET": messages.retrieve}),
+        (f"{thread}/runs", {"GET": runs.list, "POST": runs.create}),
+        (run, {"GET": runs.retrieve, "POST": runs.modify}),
+        (f"{run}/cancel", {"POST": runs.cancel}),
+        (f"{run}/submit_tool_outputs", {"POST": runs.submit_tool_outputs}),
+        (f"{run}/steps", {"GET": steps.list}),
+        (f"{run}/steps/{{step_id}}", {"GET": steps.retrieve}),
+    ]

@@ -1,0 +1,14 @@
+"""Token counts of runs and steps."""
+
+from run_engine.domain.objects import Usage
+
+
+def usage(counted: Usage | None) -> dict[str, int] | None:
+    """Return a usage object; null while the run or step goes on."""
+    if counted is None:
+        return None
+    return {
+        "prompt_tokens": counted.prompt_tokens,
+        "completion_tokens": counted.completion_tokens,
+        "total_tokens": counted.total_tokens,
+    }

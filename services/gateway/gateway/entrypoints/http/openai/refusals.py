@@ -1,0 +1,120 @@
+"""What a client of `/v1` is told when something is refused: status and `{"error": {message, type, param, code}}`.
+
+The sentences are OpenAI's: apps and SDKs look for them. What the engine and the HTTP layer raise is turned into one
+here; what is wrong with a request's fields is worded in `requests.wording`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from run_engine.errors import (
+    DatabaseUnavailable,
+    IllegalMove,
+    NotFound,
+    OutputsNotAccepted,
+    ThreadBusy,
+    WrongOutputs,
+)
+
+from gateway.entrypoints.http.body import BodyTooLarge
+from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
+from gateway.entrypoints.http.exchange import Reply
+from gateway.entrypoints.http.openai.presenters.words import shown_status
+
+LONGEST_ECHO: Final = 64
+"""Characters of the client's own text that a message repeats at most."""
+
+_MOST_CALLS_NAMED: Final = 128
+
+
+class Refusal(Exception):
+    """A refused request, as the client is told. `message` never holds a key or anything of another tenant."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str = "invalid_request_error",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.kind = kind
+        self.headers = headers
+
+    def reply(self) -> Reply:
+        """Return it in the envelope."""
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return Reply(self.status, orjson.dumps({"error": error}), self.headers)
+
+
+def refusal_of(error: Exception, method: str, path: str) -> Refusal:
+    """Return what a client is told of `error`; anything unexpected becomes a 500 that tells nothing of it."""
+    match error:
+        case Refusal():
+            return error
+        case UnknownRoute():
+            return Refusal(404, f"Invalid URL ({method} {clip(path, 256)})")
+        case MethodNotAllowed(allowed=allowed):
+            allow = ((b"allow", ", ".join(allowed).encode()),)
+            return Refusal(405, f"Not allowed to {method} on {clip(path, 256)}.", headers=allow)
+        case BodyTooLarge(limit=limit):
+            message = f"The request body is too large: at most {limit} bytes are accepted."
+            return Refusal(413, message, code="request_too_large")
+        case _:
+            return _engine_refusal(error) or Refusal(
+                500,
+                "The server had an error while processing your request. If it happens again, look for the x-request-id "
+                "of this reply in the server's log.",
+                kind="server_error",
+            )
+
+
+def _engine_refusal(error: Exception) -> Refusal | None:
+    refusal = None
+    match error:
+        case NotFound(kind=kind, object_id=object_id):
+            refusal = Refusal(404, f"No {kind} found with id '{clip(object_id)}'.")
+        case ThreadBusy(thread_id=thread_id, run_id=run_id):
+            refusal = Refusal(400, f"Thread {thread_id} already has an active run {run_id}.")
+        case IllegalMove(status=status):
+            refusal = Refusal(400, f"Cannot cancel run with status '{shown_status(status)}'.")
+        case OutputsNotAccepted(status=status):
+            refusal = Refusal(400, f'Runs in status "{shown_status(status)}" do not accept tool outputs.')
+        case WrongOutputs(expected=expected, got=got):
+            message = f"Expected tool outputs for call_ids {_named(expected)}, got {_named(got)}"
+            refusal = Refusal(400, message, param="tool_outputs")
+        case DatabaseUnavailable():
+            refusal = Refusal(
+                503,
+                "The server cannot reach its database at the moment. Please try again.",
+                kind="server_error",
+                code="service_unavailable",
+                headers=((b"retry-after", b"1"),),
+            )
+    return refusal
+
+
+def message_on_busy_thread(error: ThreadBusy) -> Refusal:
+    """Return the refusal of a new message; `refusal_of` words the same error for a new run."""
+    return Refusal(400, f"Can't add messages to {error.thread_id} while a run {error.run_id} is active.")
+
+
+def clip(text: str, longest: int = LONGEST_ECHO) -> str:
+    """Return `text`, cut where it is longer than a message should repeat."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def _named(call_ids: Sequence[str]) -> str:
+    return str([clip(call_id) for call_id in call_ids[:_MOST_CALLS_NAMED]])
+
+
+MALFORMED: Final = Refusal(400, "We could not parse your HTTP request.").reply()
+"""The reply to what is not HTTP at all."""

@@ -1,0 +1,105 @@
+"""From the bytes of a body to a request model. Called by the operations; raises `Refusal` for whatever is wrong."""
+
+import re
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from gateway.entrypoints.http.exchange import Call
+from gateway.entrypoints.http.openai.refusals import Refusal, clip
+from gateway.entrypoints.http.openai.requests.fields import Body
+from gateway.entrypoints.http.openai.requests.wording import member_path, refusal_of_violations, type_name
+
+DEEPEST: Final = 100
+"""Levels of nesting that a body may have. No field of the API needs ten; a schema for a function may need some more,
+and what is stored has to be written as JSON again."""
+
+_JSON: Final = re.compile(rb"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;|$)", re.IGNORECASE)
+
+Request = TypeVar("Request", bound=Body)
+
+
+async def parse(call: Call, kind: type[Request]) -> Request:
+    """Read the body of `call` as a `kind`."""
+    body = await call.body()
+    if body:
+        _require_json(call.headers.get(b"content-type"))
+    value = load(body)
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise refusal_of_violations(error) from None
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """Return the object that a body holds. No body at all and the empty array mean an empty object."""
+    if not body or body.isspace():
+        return {}
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # The first line tells what is wrong and where, without the text around it.
+        reason = str(error).partition(":")[0]
+        raise Refusal(
+            400,
+            f"We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
+            f"library correctly. The API expects a JSON payload; the parser says: {reason}, at character {error.pos}.)",
+        ) from None
+    if value == []:
+        return {}
+    if not isinstance(value, dict):
+        raise Refusal(
+            400, f"Invalid type for the request body: expected an object, but got {type_name(value)} instead.",
+            code="invalid_type",
+        )  # fmt: skip
+    if body.count(b"{") + body.count(b"[") > DEEPEST:
+        _refuse_depth(value)
+    if b"\\u0000" in body:
+        _refuse_nul(value)
+    return value
+
+
+def _require_json(content_type: bytes | None) -> None:
+    # A client that names no type at all means what the API takes.
+    if content_type is not None and not _JSON.match(content_type.strip()):
+        named = clip(content_type.decode("latin-1"))
+        raise Refusal(
+            400,
+            f"Unsupported content type: '{named}'. This API method only accepts 'application/json' requests, but you "
+            f"specified the header 'Content-Type: {named}'. Please try again with a supported content type.",
+            code="unsupported_content_type",
+        )
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise Refusal(400, f"Invalid request body: it is nested deeper than {DEEPEST} levels.", code="invalid_value")
+
+
+def _refuse_nul(value: Any) -> None:
+    """PostgreSQL's texts hold every character but this one."""
+    pending: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while pending:
+        path, item = pending.pop()
+        if isinstance(item, str) and "\x00" in item:
+            name = member_path(path)
+            raise Refusal(
+                400,
+                f"Invalid '{name}': the text contains the character U+0000, which cannot be stored.",
+                param=name,
+                code="invalid_value",
+            )
+        if isinstance(item, dict):
+            pending += [((*path, key), inner) for key, inner in item.items()]
+            pending += [((*path, key), key) for key in item if "\x00" in key]
+        elif isinstance(item, list):
+            pending += [((*path, index), inner) for index, inner in enumerate(item)]
+
+
+def _members(container: Any) -> Any:
+    return container.values() if isinstance(container, dict) else container

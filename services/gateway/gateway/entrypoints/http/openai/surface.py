@@ -1,0 +1,37 @@
+"""Puts the dialect together from what `bootstrap` hands in."""
+
+from gateway.application.authentication import Authentication
+from gateway.application.identities import NewIds
+from gateway.application.messages import Messages
+from gateway.application.ports import AssistantStore, ThreadStore
+from gateway.application.runs import Runs
+from gateway.entrypoints.http.app import Surface
+from gateway.entrypoints.http.openai.access import OpenAIDialect
+from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
+from gateway.entrypoints.http.openai.operations.messages import MessageOperations
+from gateway.entrypoints.http.openai.operations.runs import RunOperations
+from gateway.entrypoints.http.openai.operations.steps import StepOperations
+from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
+from gateway.entrypoints.http.openai.paths import paths
+
+
+def openai_surface(
+    *,
+    authentication: Authentication,
+    assistants: AssistantStore,
+    threads: ThreadStore,
+    messages: Messages,
+    runs: Runs,
+    new_ids: NewIds,
+    poll_after_ms: int,
+    require_beta_header: bool,
+) -> Surface:
+    """Return `/v1`."""
+    operations = paths(
+        AssistantOperations(assistants, new_ids),
+        ThreadOperations(threads, new_ids),
+        MessageOperations(messages, new_ids),
+        RunOperations(runs, new_ids, poll_after_ms=poll_after_ms),
+        StepOperations(runs),
+    )
+    return Surface(OpenAIDialect(authentication, require_beta_header=require_beta_header), operations)

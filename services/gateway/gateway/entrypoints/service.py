@@ -1,0 +1,75 @@
+"""The gateway as a service: what it starts and in which order it stops. Built by `bootstrap`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from run_engine.process import EngineProcess
+
+from gateway.entrypoints.http.server import FAREWELL_SECONDS, FINISH_SECONDS, HttpServer
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS: Final = 15.0
+"""For everything after the drain: publishing what is pending, ending the lease, closing the pool."""
+DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
+"""The longest that the HTTP server takes to stop."""
+
+
+class Gateway:
+    """Serves from `start()`, on a started bus, to `stop()`. Made inside the event loop that it runs in.
+
+    `open_engine` waits for the database; `make_server` makes the HTTP server on it.
+    """
+
+    def __init__(
+        self, open_engine: Callable[[], Awaitable[EngineProcess]], make_server: Callable[[EngineProcess], HttpServer]
+    ) -> None:
+        self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        """Resolves with the cause when the gateway has died for good."""
+        self._open_engine = open_engine
+        self._make_server = make_server
+        self._engine: EngineProcess | None = None
+        self._server: HttpServer | None = None
+        self._missing: str | None = "not started"
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before the start."""
+        return self._server.port if self._server else 0
+
+    async def start(self) -> None:
+        """Wait for the database, then listen. Raises `SchemaUnsuitable`, and OSError for an address that is taken."""
+        self._missing = "the database is not connected"
+        self._engine = await self._open_engine()
+        await self._engine.start()
+        self._missing = "not listening"
+        self._server = self._make_server(self._engine)
+        serving = await self._server.start()
+        serving.add_done_callback(self._served)
+        self._missing = None
+        log.info("listening", action="listening", port=self.port)
+
+    async def stop(self) -> None:
+        """Drain, publish what is pending, let go of everything. Safe to call twice, or when the start failed."""
+        self._missing = "stopping"
+        if self._server is not None:
+            await self._server.stop()
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            async with asyncio.timeout(STOP_SECONDS):
+                await engine.stop()
+
+    def checks(self) -> dict[str, Callable[[], str | None]]:
+        """Return the readiness check.
+
+        It stays ready through an outage of the database or of Kafka: the gateway still answers (503) or accepts, and
+        clients should get that and no closed port.
+        """
+        return {"gateway": lambda: self._missing}
+
+    def _served(self, serving: asyncio.Task[None]) -> None:
+        if not serving.cancelled() and self._missing is None and not self.failed.done():
+            self._missing = "the HTTP server has ended"
+            self.failed.set_result(serving.exception() or RuntimeError(self._missing))

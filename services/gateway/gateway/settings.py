@@ -1,0 +1,48 @@
+"""The settings of the gateway, read from the environment with the prefix THREADWORKS_.
+
+What every service has as a process (Kafka, the log, the ops port) is in `service_process.ProcessSettings`. A program
+that brings its own bus makes these here by keyword and needs nothing else.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _postgresql(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("it does not begin with postgresql://")
+    return url
+
+
+class GatewaySettings(BaseSettings):
+    """Where the gateway listens, where its database is, and what its dialects allow."""
+
+    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", frozen=True)
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] = Field(
+        description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"
+    )
+    """`postgresql://user:password@host:port/name` of a PostgreSQL 15 or newer, migrated. Secret: holds a password."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback, because whoever reaches the port may try keys; a container needs 0.0.0.0."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    listen_fd: int | None = Field(default=None, ge=3)
+    """Number of an inherited file descriptor that listens already, instead of host and port: several gateways share
+    one socket so (`threadworks up`), and the kernel gives each connection to one of them."""
+    database_connections: int = Field(default=10, ge=2, le=500)
+    """Most connections to PostgreSQL. Statements take about a millisecond, so ten carry thousands of requests a
+    second; all processes together must stay below the server's max_connections."""
+    event_content: Literal["inline", "reference"] = "inline"
+    """Whether public events carry text inline or by reference. The production overlay says `reference`."""
+    largest_body: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Bytes of a request body above which it is refused with 413. 16 MiB hold 64 of the longest messages there are
+    (256 000 characters); a body is parsed in one piece, so this also bounds how long one request can hold the loop."""
+    poll_after_ms: int = Field(default=100, ge=1, le=60_000)
+    """Milliseconds that the polling helpers of the SDKs are told to wait while a run is active. Without the header
+    they wait a second; a poll costs one indexed row."""
+    require_beta_header: bool = False
+    """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2`, as OpenAI did. Off, because plenty of
+    clients in the field do not send it."""

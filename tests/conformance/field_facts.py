@@ -1,0 +1,106 @@
+"""Holds every reply of a suite to the field facts of the OpenAI API (`openai-assistants.json`, beside this file).
+
+Suites load this module by its path and hang `FieldFacts.sees` (or `sees_async`) into their HTTP client as a response
+hook; at the end they assert that `problems` is empty. `operations` tells which ones were seen to succeed.
+
+The facts are an OpenAPI 3.1 document. Two readings of it are ours: `nullable: true` means "or null", as it did in
+OpenAPI 3.0, and the ids of an empty page are null, as the API sent them.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import orjson
+
+DOCUMENT = Path(__file__).with_name("openai-assistants.json")
+_METHODS = ("get", "post", "delete")
+
+
+class FieldFacts:
+    """The facts, compiled once, and what was found with them. `prefix` stands before the paths of the document."""
+
+    def __init__(self, *, prefix: str = "/v1", document: Path = DOCUMENT) -> None:
+        facts = orjson.loads(document.read_bytes())
+        self._components = _read_nullable(facts["components"])
+        for name, schema in self._components["schemas"].items():
+            if re.fullmatch(r"List\w+Response", name):
+                _let_ids_of_empty_pages_be_null(schema)
+        self._routes = [
+            (re.compile(re.escape(prefix) + re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), path, operations)
+            for path, operations in sorted(facts["paths"].items(), key=lambda item: item[0].count("{"))
+        ]
+        self._validators: dict[str, Any] = {}
+        self.problems: list[str] = []
+        self.operations: set[tuple[str, str]] = set()
+
+    def sees(self, response: httpx.Response) -> None:
+        """Response hook of a synchronous client."""
+        response.read()
+        self.check(response.request.method, response.request.url.path, response.status_code, response.content)
+
+    async def sees_async(self, response: httpx.Response) -> None:
+        """Response hook of an asynchronous client."""
+        await response.aread()
+        self.check(response.request.method, response.request.url.path, response.status_code, response.content)
+
+    def check(self, method: str, path: str, status: int, content: bytes) -> None:
+        """Validate one reply, and remember what is wrong with it."""
+        schema = "ErrorResponse"
+        if status < 400:
+            template, schema = self._operation(method, path)
+            self.operations.add((method, template))
+        if method == "HEAD":
+            return
+        self.problems += [f"{method} {path} {status}: {problem}" for problem in self.violations(schema, content)]
+
+    def violations(self, schema: str, content: bytes) -> list[str]:
+        """Return where `content` differs from the named schema of the document."""
+        try:
+            value = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return [f"no JSON: {content[:80]!r}"]
+        if schema not in self._validators:
+            self._validators[schema] = jsonschema_rs.Draft202012Validator(
+                {"$ref": f"#/components/schemas/{schema}", "components": self._components}
+            )
+        found = self._validators[schema].iter_errors(value)
+        return [f"{schema}.{'.'.join(map(str, error.instance_path))}: {error.message}" for error in found]
+
+    def _operation(self, method: str, path: str) -> tuple[str, str]:
+        for pattern, template, operations in self._routes:
+            operation = operations.get(method.lower())
+            if operation is not None and pattern.fullmatch(path):
+                reference: str = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+                return template, reference.rpartition("/")[2]
+        raise LookupError(f"the field facts know no operation {method} {path}")
+
+    def known_operations(self) -> Iterator[tuple[str, str]]:
+        """Every (method, path) of the document."""
+        for _, template, operations in self._routes:
+            yield from ((method.upper(), template) for method in _METHODS if method in operations)
+
+
+def _read_nullable(node: Any) -> Any:
+    """Return the schema with every `nullable: true` spelt out as JSON Schema."""
+    if isinstance(node, list):
+        return [_read_nullable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    read = {key: _read_nullable(value) for key, value in node.items() if key != "nullable"}
+    if node.get("nullable") is True and read:
+        return {"anyOf": [read, {"type": "null"}]}
+    parts = node.get("allOf")
+    if isinstance(parts, list) and {"nullable": True} in parts:
+        read["allOf"] = [_read_nullable(part) for part in parts if part != {"nullable": True}]
+        return {"anyOf": [read, {"type": "null"}]}
+    return read
+
+
+def _let_ids_of_empty_pages_be_null(schema: Any) -> None:
+    empty = {"properties": {"data": {"maxItems": 0}, "first_id": {"type": "null"}, "last_id": {"type": "null"}}}
+    full = {"properties": {name: schema["properties"].pop(name) for name in ("first_id", "last_id")}}
+    schema["anyOf"] = [full, empty]
