@@ -320,6 +320,13 @@ async def test_stop_cancels_what_is_running_without_an_answer() -> None:
     assert desk.publisher.records == []
 
 
+async def test_stop_does_not_wait_for_a_function_that_will_not_be_cancelled() -> None:
+    desk = Desk()
+    await asyncio.wait_for(desk.handle(call("hurry")), 10)
+    await asyncio.wait_for(desk.answering.stop(), 10)
+    desk.may_end.set()
+
+
 def record(size: int) -> OutgoingRecord:
     return OutgoingRecord(topic="t", key=b"k", value=b"x" * size)
 

@@ -22,6 +22,8 @@ from tool_service.recent_answers import Key, RecentAnswers
 
 log = structlog.get_logger(__name__)
 
+_CANCEL_SECONDS = 1.0
+
 
 class Answering:
     """Executes calls, each one once at a time, and publishes their answers."""
@@ -57,10 +59,12 @@ class Answering:
 
     async def stop(self) -> None:
         """Cancel what is still running: it was not acknowledged, so it is delivered again."""
-        unfinished = [*self._running.values(), *self._executions]
+        unfinished = {*self._running.values(), *self._executions}
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        if unfinished:
+            # A function that does not let itself be cancelled is left behind: the process is about to end.
+            await asyncio.wait(unfinished, timeout=_CANCEL_SECONDS)
 
     def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
         del self._running[key]
