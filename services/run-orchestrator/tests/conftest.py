@@ -4,6 +4,7 @@ The gateway's part is played by the run engine itself, the tool service's by `To
 """
 
 import asyncio
+import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from run_engine.store.migrate import migrate
 from run_engine.store.runs import Runs
 from run_engine.store.tenants import Tenants
 from run_engine.store.threads import Threads
+from run_engine.store.writer import Writer
 from run_orchestrator.bootstrap import build
 from run_orchestrator.entrypoints.service import Service
 from run_orchestrator.settings import OrchestratorSettings
@@ -179,6 +181,25 @@ class Stage:
     def new_run(assistant_id: str, **fields: Any) -> NewRun:
         return NewRun(id=new_id("run"), assistant_id=assistant_id, **fields)
 
+    async def start_run_silently(self) -> Run:
+        """A run whose wake-up is lost: written as by a process that died before it published."""
+        writer = Writer("lost", lambda _: None)
+        thread = NewThread(id=new_id("thread"), messages=(user_message("hello"),))
+        draft = self.new_run(await self.new_assistant())
+        return await Runs(self.database, writer).start_on_new_thread(TENANT, thread, draft)
+
+    async def start_claimed_run(self, worker: str) -> Run:
+        """A run that the database gives to `worker`, which has not heard of it."""
+        run = await self.start_run_silently()
+        await self.sql("UPDATE runs SET status = 'in_progress', worker = $1, attempt = 1 WHERE id = $2", worker, run.id)
+        return run
+
+    async def break_connections(self) -> None:
+        """Cuts all connections of the orchestrators, as a restart of the database does."""
+        await self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'run-orchestrator'"
+        )
+
     @staticmethod
     def page() -> PageRequest:
         return PageRequest(limit=100)
@@ -309,3 +330,11 @@ async def stage(
 def key() -> str:
     """The API key of the model server, which nobody may ever read anywhere."""
     return KEY
+
+
+@pytest.fixture
+def unused_address() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}/v1"

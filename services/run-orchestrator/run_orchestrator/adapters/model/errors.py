@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import httpx2
 import openai
 from observability.redaction import redact_text
 
@@ -44,7 +45,8 @@ def failure_of(error: openai.APIError, *, model: str, now: float) -> ModelFailur
     """The failure behind an exception of the SDK; `now` is Unix seconds, for a `Retry-After` that is a date."""
     if isinstance(error, openai.APIStatusError):
         return failure_of_status(error.status_code, error.body, error.response.headers, model=model, now=now)
-    if isinstance(error, openai.APITimeoutError):
+    # aiohttp's refused connections arrive as httpx2.ConnectTimeout.
+    if isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout):
         return ModelFailure(FailureKind.UNAVAILABLE, TOO_SLOW)
     if isinstance(error, openai.APIConnectionError):
         return ModelFailure(FailureKind.UNAVAILABLE, NOT_REACHED)
