@@ -27,6 +27,7 @@ import os
 from pathlib import Path
 
 from tool_service import ToolService
+from tool_service.process import run
 
 folder = Path(os.environ["FOLDER"])
 service = ToolService(name=os.environ["SERVICE"])
@@ -42,7 +43,7 @@ async def look(shelf: str) -> str:
     return f"seen {shelf}"
 
 
-service.run()
+run(service)
 """
 
 

@@ -6,6 +6,7 @@ A service of your own is one file:
 
     from pydantic import Field
     from tool_service import ToolError, ToolService
+    from tool_service.process import run
 
     service = ToolService(name="library")
 
@@ -20,27 +21,23 @@ A service of your own is one file:
 
 
     if __name__ == "__main__":
-        service.run()
+        run(service)
 
 The model sees the function's name, the first paragraph of its docstring and the JSON Schema of its arguments.
 Announcing, consuming, validating, deadlines, repeats and errors are the library's. A call may be executed more than
 once (after a crash), so functions must only read: nothing that must happen exactly once belongs into one.
 
-`tool_service.process` runs a service on Kafka. It is imported by nothing here, so that a program with another bus does
-not load Kafka's client.
+`tool_service.process` is not imported here, so that a program with another bus does not load Kafka's client.
 """
 
 from tool_service.context import ToolContext
 from tool_service.errors import ToolError
 from tool_service.runner import ToolServiceRunner
 from tool_service.service import ToolService
-from tool_service.settings import ProcessSettings, load_settings
 
 __all__ = [
-    "ProcessSettings",
     "ToolContext",
     "ToolError",
     "ToolService",
     "ToolServiceRunner",
-    "load_settings",
 ]

@@ -1,120 +1,37 @@
-"""Runs one tool service as a process: bus, ops port, signals, drain, exit code.
+"""A tool service as a process of its own, on Kafka: what the `__main__` of a third party calls.
 
-Called by `ToolService.run` for third parties and by moodle-tool's `__main__`.
+Imported by nothing else here: a program that brings its own bus does not load Kafka's client.
 """
 
-import asyncio
-import signal
-from collections.abc import Callable
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import NoReturn
 
-import structlog
-from event_bus import EventBus
-from event_bus.kafka import KafkaBus
-from event_bus.kafka_settings import KafkaSettings
-from observability import OpsServer, configure_logging
+from pydantic import Field
+from service_process import ProcessSettings, load_settings, run_process
 
-from tool_service.settings import ProcessSettings
-
-log = structlog.get_logger(__name__)
-
-_DRAIN_SECONDS = 15.0
-"""One deadline for everything after the signal: running calls (10 s at most), the ops port, the bus."""
+from tool_service.runner import ToolServiceRunner
+from tool_service.service import ToolService
 
 
-class Service(Protocol):
-    """What is run: `ToolServiceRunner`, or something around one."""
+class ToolProcessSettings(ProcessSettings):
+    """Settings of every tool service process, from the environment with the prefix THREADWORKS_."""
 
-    @property
-    def failed(self) -> asyncio.Future[BaseException]:
-        """Resolves when the service has died for good."""
-        ...
-
-    async def start(self) -> None:
-        """Start."""
-        ...
-
-    async def stop(self) -> None:
-        """Drain and stop."""
-        ...
-
-    def checks(self) -> dict[str, Callable[[], str | None]]:
-        """Return the readiness checks."""
-        ...
+    tool_concurrency: int = Field(default=16, ge=1, le=1000)
+    """Calls of one partition that are worked on at once. A call mostly waits for another server, so 16 are cheap."""
 
 
-def run_process(
-    name: str,
-    settings: ProcessSettings,
-    build: Callable[[EventBus], Service],
-    *,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 if the service failed by itself.
+def run(service: ToolService, *, lifespan: AbstractAsyncContextManager[object] | None = None) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then exit with code 0; 1 if the service failed by itself.
 
-    `build` makes the service on a bus that is not started yet. `loop_factory` is for another event loop (uvloop).
+    Settings come from the environment; a missing one ends the process with one line and exit code 2. `lifespan` is
+    entered before the first call and left after the last one: connections, clients.
     """
-    configure_logging(name, settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(serve(name, settings, KafkaBus(_kafka(name, settings)), build))
-
-
-def _kafka(client_id: str, settings: ProcessSettings) -> KafkaSettings:
-    password = settings.kafka_sasl_password
-    return KafkaSettings(
-        bootstrap_servers=settings.kafka_bootstrap,
-        client_id=client_id,
-        security_protocol=settings.kafka_security_protocol,
-        sasl_mechanism=settings.kafka_sasl_mechanism,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=password.get_secret_value() if password else None,
-        ca_file=settings.kafka_ca_file,
+    (settings,) = load_settings(service.name, ToolProcessSettings)
+    exit_code = run_process(
+        service.name,
+        settings,
+        lambda bus: ToolServiceRunner(
+            service.name, service.functions, bus, concurrency=settings.tool_concurrency, lifespan=lifespan
+        ),
     )
-
-
-async def serve(name: str, settings: ProcessSettings, bus: EventBus, build: Callable[[EventBus], Service]) -> int:
-    """Serve on a given bus until SIGTERM or SIGINT; see `run_process`."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    service = build(bus)
-    ops = OpsServer(settings.ops_port, service.checks(), settings.ops_host)
-    serving = asyncio.create_task(_start(name, bus, service, ops), name="serving")
-    signalled = asyncio.create_task(stopping.wait(), name="signals")
-    try:
-        await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
-        return _exit_code(serving)
-    finally:
-        serving.cancel()
-        signalled.cancel()
-        await _drain(bus, service, ops)
-
-
-async def _start(name: str, bus: EventBus, service: Service, ops: OpsServer) -> BaseException:
-    """Start everything, then return what the service died of, if it does."""
-    await bus.start()
-    await ops.start()  # before the service, so that /readyz can tell what it waits for
-    await service.start()
-    log.info("ready", action="started", service_name=name, ops_port=ops.port)
-    return await service.failed
-
-
-def _exit_code(serving: asyncio.Task[BaseException]) -> int:
-    if not serving.done():
-        log.info("stopping", action="stopping")
-        return 0
-    cause = serving.exception() or serving.result()
-    log.error("the service has failed", action="failed", exc_info=cause)
-    return 1
-
-
-async def _drain(bus: EventBus, service: Service, ops: OpsServer) -> None:
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            await service.stop()
-            await ops.stop()
-            await bus.stop()
-        log.info("stopped", action="stopped")
-    except TimeoutError:
-        log.warning("not everything stopped in time", action="drain_timeout", seconds=_DRAIN_SECONDS)
+    raise SystemExit(exit_code)

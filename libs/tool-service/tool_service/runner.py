@@ -1,6 +1,6 @@
 """One tool service on a bus: subscribes, answers, announces, drains.
 
-Composition roots build it (`ToolService.run`, the bootstrap of moodle-tool, `threadworks run`) and own the bus.
+Composition roots build it (`process.run`, the bootstrap of moodle-tool) and own the bus.
 """
 
 import asyncio

@@ -1,14 +1,11 @@
 """`ToolService`: the functions of one service, declared with a decorator. The first thing a third party meets."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from message_contracts import catalogue
 
 from tool_service.function import ToolFunction
-from tool_service.runner import ToolServiceRunner
-from tool_service.settings import ProcessSettings, load_settings
 
 _Function = TypeVar("_Function", bound=Callable[..., Awaitable[object]])
 
@@ -48,26 +45,3 @@ class ToolService:
             return function
 
         return declare
-
-    def run(self, *, lifespan: AbstractAsyncContextManager[object] | None = None) -> None:
-        """Serve until SIGTERM or SIGINT as a process of its own, then exit with code 0.
-
-        Settings come from the environment (see `ProcessSettings`); a missing one ends with one line and exit code 2.
-        `lifespan` is entered before the first call and left after the last one: connections, clients.
-        """
-        from tool_service.process import run_process  # noqa: PLC0415 - Kafka's client only where it is used
-
-        (settings,) = load_settings(self.name, ProcessSettings)
-        concurrency = settings.tool_concurrency
-        exit_code = run_process(
-            self.name,
-            settings,
-            lambda bus: ToolServiceRunner(
-                self.name,
-                self._functions,
-                bus,
-                concurrency=concurrency,
-                lifespan=lifespan,
-            ),
-        )
-        raise SystemExit(exit_code)

@@ -3,8 +3,8 @@
 import sys
 
 import uvloop
-from tool_service import ProcessSettings, load_settings
-from tool_service.process import run_process
+from service_process import load_settings, run_process
+from tool_service.process import ToolProcessSettings
 
 from moodle_tool.bootstrap import build
 from moodle_tool.settings import MoodleToolSettings
@@ -12,7 +12,7 @@ from moodle_tool.settings import MoodleToolSettings
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
-    process, settings = load_settings("moodle-tool", ProcessSettings, MoodleToolSettings)
+    process, settings = load_settings("moodle-tool", ToolProcessSettings, MoodleToolSettings)
     return run_process(
         "moodle-tool",
         process,

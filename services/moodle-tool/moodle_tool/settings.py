@@ -1,6 +1,6 @@
 """The settings of moodle-tool, read from the environment with the prefix THREADWORKS_.
 
-`kafka_bootstrap`, logs and the ops port are in `tool_service.ProcessSettings`: a program that brings its own bus needs
+Kafka, logs and the ops port are in `tool_service.process.ToolProcessSettings`: a program that brings its own bus needs
 only these here.
 """
 
@@ -24,9 +24,9 @@ class MoodleToolSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore")
 
-    moodle_base_url: HttpUrl
+    moodle_base_url: HttpUrl = Field(description="the address of your Moodle, https://…")
     """Address of Moodle, without /webservice; https outside of one machine, because the token is sent there."""
-    moodle_token: SecretStr = Field(min_length=1)
+    moodle_token: SecretStr = Field(min_length=1, description="the web service token of a Moodle account")
     """Token of a Moodle account that sees what participants see. One token serves all users of this service."""
     moodle_time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Berlin"
     """Zone in which dates are told: the one Moodle's users live in."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 from moodle_tool.settings import MoodleToolSettings
 from pydantic import ValidationError
-from tool_service import load_settings
+from service_process import load_settings
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -65,6 +65,8 @@ def test_a_process_without_its_settings_says_so_in_one_line_and_ends_with_2() ->
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr == (
-        "moodle-tool cannot start: THREADWORKS_KAFKA_BOOTSTRAP is not set; "
-        "THREADWORKS_MOODLE_BASE_URL is not set; THREADWORKS_MOODLE_TOKEN is not set\n"
+        "moodle-tool cannot start: "
+        "THREADWORKS_KAFKA_BOOTSTRAP is not set, set it to the brokers of the Kafka cluster, host:port[,host:port…]; "
+        "THREADWORKS_MOODLE_BASE_URL is not set, set it to the address of your Moodle, https://…; "
+        "THREADWORKS_MOODLE_TOKEN is not set, set it to the web service token of a Moodle account\n"
     )

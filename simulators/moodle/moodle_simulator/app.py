@@ -11,10 +11,10 @@ In one process use `app.state.script` (a `Script`) instead.
 """
 
 import json
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -35,7 +35,7 @@ _PAGE = """<!doctype html><html lang="en"><head><title>Moodle simulator</title><
 <code>THREADWORKS_MOODLE_BASE_URL</code> and <code>THREADWORKS_MOODLE_TOKEN</code> to use your own Moodle.</p>
 </body></html>"""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -68,13 +68,19 @@ def _rest(replies: Replies, script: Script) -> Endpoint:
         if recording is None:
             # No token and no values in the log: only what names the gap.
             owner = replies.owner_of(request.token)
-            log.warning("no recording for function %s as %s with %s", request.function, owner, sorted(request.params))
+            log.warning(
+                "no recording answers this call",
+                action="not_recorded",
+                function=request.function,
+                owner=owner,
+                parameters=sorted(request.params),
+            )
             return JSONResponse(
                 {"simulator": f"This is the Moodle simulator. It has no recording of {request.function} as {owner}."},
                 status_code=501,
                 headers={"server": SERVER_HEADER},
             )
-        log.debug("answered %s with the recording %s", request.function, recording.name)
+        log.debug("answered", action="replayed", function=request.function, recording=recording.name)
         return Response(recording.body, recording.status, headers={**recording.headers, "server": SERVER_HEADER})
 
     return rest

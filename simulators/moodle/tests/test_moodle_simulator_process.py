@@ -10,7 +10,7 @@ import httpx
 
 async def test_the_process_announces_itself_and_ends_with_0() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "moodle_simulator", stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "moodle_simulator", "--log-format", "json", stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
     try:
