@@ -35,6 +35,7 @@ class Installation:
             **(environment or {}),
         }
         self._process: asyncio.subprocess.Process | None = None
+        self._clients: list[AsyncOpenAI] = []
         self.output: list[str] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -77,8 +78,10 @@ class Installation:
             ready.set_exception(RuntimeError(f"threadworks {self.mode} ended: {self.output} {self.logs()[-3000:]}"))
 
     def client(self, key: str = demo.KEY) -> AsyncOpenAI:
-        """The official SDK, pointed at this installation."""
-        return AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0)
+        """The official SDK, pointed at this installation; closed with it."""
+        client = AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0)
+        self._clients.append(client)
+        return client
 
     def processes(self, module: str) -> list[psutil.Process]:
         """The running processes of one of our modules, or of Kafka's or PostgreSQL's program."""
@@ -96,6 +99,8 @@ class Installation:
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Asks for the end as a terminal or Kubernetes does; gives the exit code."""
         assert self._process is not None
+        while self._clients:
+            await self._clients.pop().close()
         if self._process.returncode is None:
             self._process.send_signal(number)
         async with asyncio.timeout(STOP_SECONDS):

@@ -101,7 +101,7 @@ async def test_the_client_answers_its_own_tool(installation: Installation) -> No
     calls = run.required_action.submit_tool_outputs.tool_calls
     assert [call.function.name for call in calls] == ["look_up_dates"]
     done = await client.beta.threads.runs.submit_tool_outputs_and_poll(
-        run.id,
+        run_id=run.id,
         thread_id=run.thread_id,
         tool_outputs=[{"tool_call_id": call.id, "output": "Exam: 08.02.2027, 09:00, H 0.01"} for call in calls],
     )
