@@ -22,7 +22,9 @@ from message_contracts import catalogue, codec
 from model_simulator import ModelSimulator, SimulatorSettings
 from run_engine.domain import ids
 from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, NewThread, PageRequest
-from run_engine.domain.objects import Run, Thread
+from run_engine.domain.objects import Message as EngineMessage
+from run_engine.domain.objects import Role, Run, Thread
+from run_engine.domain.status import MessageStatus, RunStatus
 from run_engine.process import EngineProcess
 from run_engine.store.assistants import Assistants
 from run_engine.store.database import Database
@@ -39,6 +41,7 @@ from run_orchestrator.settings import OrchestratorSettings
 TENANT = "tenant"
 KEY = "sk-the-key-of-the-model-server"
 PATIENCE = 30.0
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def new_id(kind: str) -> str:
@@ -338,3 +341,57 @@ def unused_address() -> str:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     return f"http://127.0.0.1:{port}/v1"
+
+
+@pytest.fixture(scope="session")
+def a_run() -> Callable[..., Run]:
+    """Builds a claimed run; fields by keyword."""
+    plain: dict[str, Any] = dict.fromkeys(Run.__dataclass_fields__)
+    plain |= {
+        "tenant_id": "t",
+        "id": "run_1",
+        "thread_id": "thread_1",
+        "assistant_id": "asst_1",
+        "created_at": NOW,
+        "status": RunStatus.IN_PROGRESS,
+        "attempt": 1,
+        "seq": 2,
+        "model": "m",
+        "instructions": "Be brief.",
+        "tools": [],
+        "metadata": {},
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "truncation_strategy": {"type": "auto", "last_messages": None},
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "response_format": "auto",
+        "required_calls": (),
+    }
+    return lambda **fields: Run(**{**plain, **fields})
+
+
+@pytest.fixture(scope="session")
+def a_message() -> Callable[..., EngineMessage]:
+    """Builds a message of the given parts; a string is a text part."""
+
+    def build_message(
+        *content: Any, role: Role = "user", status: MessageStatus = MessageStatus.COMPLETED
+    ) -> EngineMessage:
+        return EngineMessage(
+            id="msg_1",
+            thread_id="thread_1",
+            created_at=NOW,
+            status=status,
+            incomplete_details=None,
+            completed_at=NOW,
+            incomplete_at=None,
+            role=role,
+            content=[text_parts(part)[0] if isinstance(part, str) else part for part in content or ("hello",)],
+            assistant_id=None,
+            run_id=None,
+            attachments=[],
+            metadata={},
+        )
+
+    return build_message
