@@ -56,9 +56,9 @@ class Group:
             await asyncio.gather(*(member.revoked() for member in self._members))
             shares: dict[InProcessSubscription, list[Partition]] = {member: [] for member in self._members}
             for topic in sorted(self._read):
-                takers = [member for member in self._members if topic in member.topics]
-                for turn, partition in enumerate(sorted(self._topics.partitions(topic)) if takers else ()):
-                    shares[takers[turn % len(takers)]].append(partition)
+                for partition in sorted(self._topics.partitions(topic)):
+                    if takers := [member for member in self._members if topic in member.topics]:
+                        min(map(shares.__getitem__, takers), key=len).append(partition)
             for member, partitions in shares.items():
                 member.assigned(partitions)
 
@@ -137,12 +137,15 @@ class InProcessSubscription:
 
     def assigned(self, partitions: Iterable[Partition]) -> None:
         """A rebalance ended: read on from what the group has acknowledged."""
+        if self._stopping is not None:
+            return
         self._positions = {partition: self._group.committed(partition) for partition in partitions}
         self._dispatcher.assign(self._positions)
         self.wake()
 
     def _begin_stop(self) -> "asyncio.Task[None]":
         if self._stopping is None:
+            self._dispatcher.suspend()
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
         return self._stopping
 

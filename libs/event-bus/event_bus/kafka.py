@@ -9,6 +9,7 @@ from functools import partial
 
 from event_bus.dispatcher import Dispatcher
 from event_bus.interface import HandlerTable
+from event_bus.kafka_client_log import calm_client_log
 from event_bus.kafka_follower import KafkaFollower
 from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings
@@ -33,6 +34,7 @@ class KafkaBus:
 
     async def start(self) -> None:
         """See `EventBus.start`."""
+        calm_client_log()
         if self._connecting is None:
             self._connecting = asyncio.get_running_loop().create_task(self._publisher.connect())
 

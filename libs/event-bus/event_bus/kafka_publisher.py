@@ -4,7 +4,7 @@ Used by `kafka` as the publisher of its bus.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -14,11 +14,10 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from event_bus.interface import Outcome, OutgoingRecord, PublishError
 from event_bus.kafka_settings import KafkaSettings, producer_options
 from event_bus.kafka_teardown import STOP_SECONDS, abort_producer, stop_producer
+from event_bus.kafka_topic_lookup import TopicLookup, take_note
 
 log = structlog.get_logger(__name__)
 
-_METADATA_SECONDS = 2.0
-"""How long a publish waits for a topic that is named for the first time."""
 _CONNECT_PAUSE_SECONDS = 1.0
 _TOO_LARGE = PublishError(retryable=False, reason="the record is larger than Kafka takes")
 _NO_ANSWER = PublishError(retryable=True, reason="no acknowledgement in time; the record may have been written")
@@ -41,7 +40,7 @@ class KafkaPublisher:
         self._live: AIOKafkaProducer | None = None
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
-        self._missing_topics: frozenset[str] = frozenset()
+        self._topics = TopicLookup()
         self._stopped = False
         self.was_ready = False
         """Whether a producer has been connected once, for the readiness of the process."""
@@ -84,7 +83,7 @@ class KafkaPublisher:
         acks: list[tuple[int, _Ack]] = []
         try:
             async with asyncio.timeout_at(deadline):
-                partitions = await self._partitions(producer, records)
+                partitions = await self._topics.partitions(producer, {record.topic for record in records})
                 for index, record in enumerate(records):
                     outcomes[index] = _refusal(record, partitions[record.topic])
                     if outcomes[index] is None:
@@ -116,7 +115,7 @@ class KafkaPublisher:
             return self._live
         if self._starting is None or self._starting.done():
             self._starting = asyncio.get_running_loop().create_task(self._build())
-            self._starting.add_done_callback(_take_note)
+            self._starting.add_done_callback(take_note)
         return await asyncio.shield(self._starting)
 
     async def _build(self) -> AIOKafkaProducer:
@@ -134,48 +133,25 @@ class KafkaPublisher:
     def _drop(self, producer: AIOKafkaProducer) -> None:
         if self._live is producer:
             self._live = None
+            self._topics.forget()
             log.warning("a batch failed; the producer is dropped", action="producer_dropped")
             task = asyncio.get_running_loop().create_task(abort_producer(producer))
             self._dropping.add(task)
             task.add_done_callback(self._dropping.discard)
 
-    async def _partitions(
-        self, producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]
-    ) -> Mapping[str, frozenset[int]]:
-        """The partitions of each topic that is named; none for a topic that does not exist.
-
-        A missing topic holds up the first publish that names it, and no later one: its records are refused at once
-        while the client goes on asking for it.
-        """
-        cluster = producer.client.cluster
-        topics = {record.topic for record in records}
-        unknown = {topic for topic in topics if cluster.partitions_for_topic(topic) is None}
-        if unknown & self._missing_topics:
-            producer.client.force_metadata_update()
-        if new := unknown - self._missing_topics:
-            lookups = [asyncio.ensure_future(producer.partitions_for(topic)) for topic in new]
-            _, late = await asyncio.wait(lookups, timeout=_METADATA_SECONDS)
-            for lookup in late:
-                lookup.cancel()
-            for lookup in lookups:
-                lookup.add_done_callback(_take_note)
-        found = {topic: frozenset(cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        missing = frozenset(topic for topic, partitions in found.items() if not partitions)
-        self._missing_topics = (self._missing_topics - topics) | missing
-        return found
-
 
 def _refusal(record: OutgoingRecord, partitions: frozenset[int]) -> PublishError | None:
     if not partitions:
-        return PublishError(retryable=True, reason=f"the topic {record.topic} does not exist")
+        return PublishError(retryable=True, reason=f"the topic {record.topic} was not found")
     if record.partition is not None and record.partition not in partitions:
         return PublishError(retryable=False, reason=f"{record.topic} has no partition {record.partition}")
     return None
 
 
 async def _queue(producer: AIOKafkaProducer, record: OutgoingRecord) -> _Ack:
+    headers = list(record.headers)  # aiokafka takes nothing but a list
     ack: _Ack = await producer.send(
-        record.topic, value=record.value, key=record.key, partition=record.partition, headers=record.headers
+        record.topic, value=record.value, key=record.key, partition=record.partition, headers=headers
     )
     return ack
 
@@ -190,7 +166,7 @@ async def _outcome(ack: _Ack) -> Outcome:
 
 def _outcome_now(ack: _Ack) -> Outcome:
     if not ack.done() or ack.cancelled():
-        ack.add_done_callback(_take_note)
+        ack.add_done_callback(take_note)
         return _NO_ANSWER
     error = ack.exception()
     if error is None:
@@ -198,9 +174,3 @@ def _outcome_now(ack: _Ack) -> Outcome:
     if isinstance(error, MessageSizeTooLargeError):
         return _TOO_LARGE
     return PublishError(retryable=True, reason=f"Kafka refused the record: {type(error).__name__}")
-
-
-def _take_note(future: "asyncio.Future[Any]") -> None:
-    """Nobody awaits this one any more; asyncio would complain about its exception."""
-    if not future.cancelled():
-        future.exception()

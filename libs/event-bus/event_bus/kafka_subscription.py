@@ -100,6 +100,7 @@ class KafkaSubscription:
 
     def _begin_stop(self) -> "asyncio.Task[None]":
         if self._stopping is None:
+            self._dispatcher.suspend()
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
         return self._stopping
 
@@ -223,7 +224,7 @@ class KafkaSubscription:
 
     def assigned(self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
         """A rebalance ended. Pauses belong to the dispatcher, so they hold for partitions that came just now."""
-        if consumer is not self._consumer:
+        if consumer is not self._consumer or self._stopping is not None:
             return
         self._dispatcher.assign(Partition(*partition) for partition in partitions)
 

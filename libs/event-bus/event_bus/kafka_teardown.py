@@ -6,6 +6,8 @@ goes away holds this module to them.
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -22,10 +24,8 @@ _TURN_SECONDS = 0.05
 
 async def stop_producer(producer: AIOKafkaProducer, seconds: float = STOP_SECONDS) -> None:
     """Flush and close; drop what cannot be flushed in time."""
-    try:
-        await asyncio.wait_for(producer.stop(), seconds)
-    except (TimeoutError, KafkaError):
-        log.warning("the producer did not stop in time and is dropped", action="producer_dropped")
+    if not await _stopped(producer.stop(), seconds):
+        log.warning("the producer did not stop in order and is dropped", action="producer_dropped")
         await abort_producer(producer)
 
 
@@ -43,10 +43,8 @@ async def abort_producer(producer: AIOKafkaProducer) -> None:
 
 async def stop_consumer(consumer: AIOKafkaConsumer, seconds: float = STOP_SECONDS) -> None:
     """Leave the group and close; drop the connections when that hangs (the group then notices by its time-out)."""
-    try:
-        await asyncio.wait_for(consumer.stop(), seconds)
-    except (TimeoutError, KafkaError):
-        log.warning("the consumer did not stop in time and is dropped", action="consumer_dropped")
+    if not await _stopped(consumer.stop(), seconds):
+        log.warning("the consumer did not stop in order and is dropped", action="consumer_dropped")
         await abort_consumer(consumer)
 
 
@@ -66,6 +64,17 @@ async def abort_consumer(consumer: AIOKafkaConsumer) -> None:
     await _close_client(consumer._client)
     for task in running:
         await _ended(task, consumer._client)
+
+
+async def _stopped(stop: Coroutine[Any, Any, None], seconds: float) -> bool:
+    """Whether an orderly stop came to its end. It may hang, fail, or end with a cancellation that is not ours."""
+    task = asyncio.get_running_loop().create_task(stop)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        task.cancel()
+    await asyncio.wait([task], timeout=_ABORT_SECONDS)
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 async def _close_client(client: AIOKafkaClient) -> None:
