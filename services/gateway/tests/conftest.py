@@ -1,0 +1,162 @@
+"""A gateway on a real PostgreSQL, without a socket; each test calls it as a tenant of its own.
+
+Every reply that passes a `Caller` is held to the field facts of the API.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from conformance.field_facts import FieldFacts
+from engine_world import Worker
+from event_bus.in_process import InProcessBus
+from gateway.bootstrap import openai
+from gateway.entrypoints.http.app import build_app
+from gateway.entrypoints.http.endpoint import Draining
+from gateway.settings import GatewaySettings
+from pydantic import SecretStr
+from run_engine.process import EngineProcess
+from run_engine.store.database import Database
+from run_engine.store.migrate import migrate
+from run_engine.store.tenants import Tenants
+from starlette.types import ASGIApp
+
+# Not the outbox: the relay empties it meanwhile. Whatever writes there writes into one of these as well.
+_TABLES = ("assistants", "threads", "messages", "runs", "run_steps", "tool_calls", "run_events")
+
+
+class Caller:
+    """A tenant, its key, and its way to the gateway."""
+
+    def __init__(self, app: ASGIApp, database: Database, url: str, facts: FieldFacts) -> None:
+        self.tenant = f"tenant-{uuid.uuid4()}"
+        self.key = f"sk-test-{uuid.uuid4().hex}"
+        self.database = database
+        self.worker = Worker(database, f"orchestrator-{self.tenant}")
+        self._url = url
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://gateway/v1",
+            headers={"authorization": f"Bearer {self.key}", "openai-beta": "assistants=v2"},
+            event_hooks={"response": [facts.sees_async]},
+        )
+
+    async def register(self) -> None:
+        tenants = Tenants(self.database)
+        await tenants.ensure(self.tenant, "a tenant", ["moodle"])
+        await tenants.add_key(f"key-{self.tenant}", self.tenant, self.key, "for tests", ["all"])
+        await self.worker.liveness.register()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        return self._succeeded(await self.http.get(path, params=query))
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        return self._succeeded(await self.http.post(path, json={} if body is None else body))
+
+    async def delete(self, path: str) -> Any:
+        return self._succeeded(await self.http.delete(path))
+
+    async def refused(self, method: str, path: str, status: int = 400, **request: Any) -> Any:
+        """The error object of a request that has to be refused with `status`."""
+        response = await self.http.request(method, path, **request)
+        assert response.status_code == status, response.text
+        return response.json()["error"]
+
+    @staticmethod
+    def _succeeded(response: httpx.Response) -> Any:
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def assistant(self, **fields: Any) -> str:
+        return str((await self.post("/assistants", {"model": "demo", **fields}))["id"])
+
+    async def thread(self, *texts: str) -> str:
+        messages = [{"role": "user", "content": text} for text in texts]
+        return str((await self.post("/threads", {"messages": messages}))["id"])
+
+    async def run(self, **fields: Any) -> Any:
+        """A queued run on a new thread."""
+        body = {"assistant_id": await self.assistant(), "thread": {"messages": [{"role": "user", "content": "hello"}]}}
+        return await self.post("/threads/runs", body | fields)
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows of each table are this tenant's."""
+        return {table: await self.count(table) for table in _TABLES}
+
+    async def count(self, table: str) -> int:
+        connection = await asyncpg.connect(self._url)
+        try:
+            return int(await connection.fetchval(f"SELECT count(*) FROM {table} WHERE tenant_id = $1", self.tenant))
+        finally:
+            await connection.close()
+
+
+NewCaller = Callable[[], Awaitable[Caller]]
+
+
+@pytest.fixture(scope="session")
+def all_facts() -> FieldFacts:
+    return FieldFacts()
+
+
+@pytest.fixture
+def facts(all_facts: FieldFacts) -> Iterator[FieldFacts]:
+    """The field facts; what a test's replies did against them fails it."""
+    all_facts.problems.clear()
+    yield all_facts
+    assert all_facts.problems == []
+
+
+@pytest_asyncio.fixture(scope="session")
+async def migrated_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
+    url = await fresh_database()
+    await migrate(url)
+    return url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def engine(migrated_url: str) -> AsyncIterator[EngineProcess]:
+    bus = InProcessBus()
+    await bus.start()
+    database = await Database.connect(migrated_url, application_name="gateway-tests", max_size=12)
+    process = EngineProcess(database, bus.publisher, role="gateway")
+    await process.start()
+    yield process
+    await process.stop()
+    await bus.stop()
+
+
+@pytest.fixture(scope="session")
+def settings(migrated_url: str) -> GatewaySettings:
+    return GatewaySettings(database_url=SecretStr(migrated_url), port=0, largest_body=1024 * 1024)
+
+
+@pytest.fixture(scope="session")
+def app(engine: EngineProcess, settings: GatewaySettings) -> ASGIApp:
+    return build_app([openai(engine, settings)], largest_body=settings.largest_body, draining=Draining())
+
+
+@pytest_asyncio.fixture
+async def new_caller(
+    app: ASGIApp, engine: EngineProcess, migrated_url: str, facts: FieldFacts
+) -> AsyncIterator[NewCaller]:
+    made: list[Caller] = []
+
+    async def make() -> Caller:
+        caller = Caller(app, engine.database, migrated_url, facts)
+        await caller.register()
+        made.append(caller)
+        return caller
+
+    yield make
+    for caller in made:
+        await caller.http.aclose()
+
+
+@pytest_asyncio.fixture
+async def caller(new_caller: NewCaller) -> Caller:
+    return await new_caller()
