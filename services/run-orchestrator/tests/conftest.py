@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ import asyncpg
 import orjson
 import pytest
 import pytest_asyncio
-from event_bus import Message, OutgoingRecord
+from event_bus import EventBus, Message, OutgoingRecord
 from event_bus.in_process import InProcessBus
 from message_contracts import catalogue, codec
 from model_simulator import ModelSimulator, SimulatorSettings
@@ -99,7 +100,7 @@ class ModelControl:
 class Stage:
     """Everything around an orchestrator, and what the tests do to it."""
 
-    def __init__(self, url: str, bus: InProcessBus, model: ModelControl) -> None:
+    def __init__(self, url: str, bus: EventBus, model: ModelControl) -> None:
         self.url = url
         self.bus = bus
         self.model = model
@@ -317,16 +318,32 @@ async def model() -> AsyncIterator[ModelControl]:
 
 
 @pytest_asyncio.fixture
+async def stage_on(model: ModelControl) -> Callable[[str, EventBus], AbstractAsyncContextManager[Stage]]:
+    """`async with stage_on(url, bus)`: a stage on a migrated database and a started bus, both of which it ends with."""
+
+    @asynccontextmanager
+    async def on(url: str, bus: EventBus) -> AsyncIterator[Stage]:
+        stage = Stage(url, bus, model)
+        await stage.start()
+        try:
+            yield stage
+        finally:
+            await stage.stop()
+
+    return on
+
+
+@pytest_asyncio.fixture
 async def stage(
-    fresh_database: Callable[..., Awaitable[str]], migrated_database: str, model: ModelControl
+    fresh_database: Callable[..., Awaitable[str]],
+    migrated_database: str,
+    stage_on: Callable[[str, EventBus], AbstractAsyncContextManager[Stage]],
 ) -> AsyncIterator[Stage]:
     url = await fresh_database(template=migrated_database)
     bus = InProcessBus()
     await bus.start()
-    stage = Stage(url, bus, model)
-    await stage.start()
-    yield stage
-    await stage.stop()
+    async with stage_on(url, bus) as stage:
+        yield stage
 
 
 @pytest.fixture
