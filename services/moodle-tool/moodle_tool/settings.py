@@ -34,5 +34,6 @@ class MoodleToolSettings(BaseSettings):
     """Most characters of one course. 60 000 are about 15 000 tokens; 120 000 always fit into a tool's output."""
     moodle_request_timeout: float = Field(default=10.0, gt=0)
     """Seconds for one attempt. A course of 390 modules took a real Moodle 0.3 s."""
-    moodle_call_timeout: float = Field(default=20.0, gt=0)
-    """Seconds that a run waits for an answer: announced to the orchestrator, and enough for two slow attempts."""
+    moodle_call_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that a run waits for an answer, announced to the orchestrator. Enough to outlive a restart of this service
+    or a short outage of Kafka: after that the model is told that no answer came."""
