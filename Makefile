@@ -37,6 +37,9 @@ check: install ## lint, format, types, imports, contracts, locks
 bench: install ## runs per second beside the bare pipeline, on this machine, in one run
 	$(BIN)/python bench/run.py
 
+chaos: install ## only the tests that kill processes and servers
+	$(BIN)/pytest tests/chaos
+
 install: .venv/.installed ## the environment in .venv, from the hashed locks
 
 lock: $(UV) ## resolve again and write locks/*.txt (uv.lock names hosts and stays out of git)
