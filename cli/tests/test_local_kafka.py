@@ -13,8 +13,9 @@ from event_bus.kafka_admin import ensure_topics
 from event_bus.kafka_settings import KafkaSettings
 from message_contracts.catalogue import Topic
 from threadworks.local_servers import DataDirectoryInUseError, LocalKafka
+from threadworks.local_servers.kafka import new_cluster_id
 from threadworks.local_servers.kafka_container import ContainerKafka, docker_runs
-from threadworks.local_servers.kafka_for_tests import GivenKafka, choose_kafka, missing_is_failure
+from threadworks.local_servers.kafka_for_tests import Broker, GivenKafka, choose_kafka, missing_is_failure
 from threadworks.local_servers.kafka_properties import container_environment, server_properties
 
 STARTS_AND_IS_KILLED = """
@@ -56,8 +57,8 @@ async def test_comes_back_on_its_data_and_port_after_a_crash_and_only_one_runs(o
         await LocalKafka(own_kafka.log_file.parent).start()
 
 
-def test_a_killed_parent_leaves_no_broker_behind(server_directory: Path, own_kafka: LocalKafka) -> None:
-    assert own_kafka.bootstrap_servers  # asked for so that a machine without Kafka skips this test
+def test_a_killed_parent_leaves_no_broker_behind(server_directory: Path, kafka: Broker) -> None:
+    assert kafka.bootstrap_servers  # asked for so that a machine without Kafka skips this test
     parent = subprocess.run(
         [sys.executable, "-c", STARTS_AND_IS_KILLED, str(server_directory / "orphan-kafka")],
         check=False,
@@ -97,3 +98,10 @@ def test_the_container_is_configured_like_the_local_broker_but_for_its_addresses
     assert container["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     same = {"KAFKA_" + name.upper().replace(".", "_") for name in local}
     assert same - set(container) == {"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS"}
+
+
+def test_a_cluster_id_never_looks_like_an_option() -> None:
+    ids = [new_cluster_id() for _ in range(2000)]
+    assert {len(one) for one in ids} == {22}
+    assert not [one for one in ids if "-" in one]
+    assert len(set(ids)) == 2000

@@ -127,8 +127,7 @@ class LocalKafka:
     async def _ensure_formatted(self) -> None:
         if (self._directory.path / "log" / "meta.properties").exists():
             return
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ("format", "-t", cluster_id, "-c", str(self._properties), "--standalone")
+        arguments = ("format", "-t", new_cluster_id(), "-c", str(self._properties), "--standalone")
         tool = self._run("kafka.tools.StorageTool", *arguments)
         try:
             exit_code = await tool.exited()
@@ -169,3 +168,8 @@ class LocalKafka:
                 task.cancel()
             await asyncio.gather(ready, ended, return_exceptions=True)
         log.info("Kafka answers", action="kafka_started", log_file=str(self.log_file))
+
+
+def new_cluster_id() -> str:
+    """22 characters of URL-safe base64, as Kafka wants it; never with a dash, which its tool takes for an option."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")

@@ -85,7 +85,8 @@ class LocalPostgres:
             await self._ensure_cluster()
             self._socket_directory = socket_directory(self._cluster, self._account)
             self._process = self._launch()
-            await asyncio.wait_for(self._answers(self._process), _START_SECONDS)
+            async with asyncio.timeout(_START_SECONDS):
+                await self._answers(self._process)
         except BaseException as error:
             await self.stop()
             if isinstance(error, TimeoutError):

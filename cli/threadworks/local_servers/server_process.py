@@ -73,7 +73,8 @@ class ServerProcess:
                 return
             self._process.send_signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.exited(), grace)
+                async with asyncio.timeout(grace):
+                    await self.exited()
         await self.kill()
 
     async def kill(self) -> None:

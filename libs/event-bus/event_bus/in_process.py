@@ -53,6 +53,10 @@ class InProcessBus:
         """See `EventBus.publisher`."""
         return self._publisher
 
+    def check(self) -> str | None:
+        """For the readiness of the process, as `KafkaBus.check`: nothing can be missing."""
+        return None
+
     async def subscribe(
         self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
     ) -> InProcessSubscription:

@@ -4,12 +4,14 @@ Used by `in_process` for `follow`.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 
 from event_bus.delivery import Delivery, Ending
 from event_bus.in_process_log import Topics
 from event_bus.interface import Follower
+from event_bus.task_ending import end_tasks
 
 _BATCH = 200
 
@@ -45,8 +47,7 @@ class InProcessFollower:
         if not self._stopped.is_set():
             self._stopped.set()
             self._log.readers.remove(self)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks([self._task])
             self._on_stop(self)
 
     def wake(self) -> None:
@@ -71,8 +72,7 @@ class InProcessFollower:
 
     async def wait(self, seconds: float) -> bool:
         """See `Waiting.wait`."""
-        try:
-            await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        return not self._stopped.is_set()

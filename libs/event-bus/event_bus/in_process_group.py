@@ -12,6 +12,7 @@ from event_bus.dispatcher import Dispatcher
 from event_bus.in_process_log import Topics
 from event_bus.incoming import Partition
 from event_bus.interface import Subscription
+from event_bus.task_ending import end_tasks
 
 _BATCH = 200
 _REVOKE_SECONDS = 3.0
@@ -118,7 +119,7 @@ class InProcessSubscription:
     async def crash(self) -> None:
         """Go as if the process had died, with nothing committed on the way. For tests."""
         self._positions.clear()
-        self._task.cancel()
+        await end_tasks([self._task])
         self._log.readers.remove(self)
         self._commit_is_due = True
         await self._dispatcher.stop(0)
@@ -150,7 +151,7 @@ class InProcessSubscription:
         return self._stopping
 
     async def _stop(self) -> None:
-        self._task.cancel()
+        await end_tasks([self._task])
         if self in self._log.readers:
             self._log.readers.remove(self)
         await self._dispatcher.stop()

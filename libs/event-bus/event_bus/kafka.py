@@ -15,6 +15,7 @@ from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings
 from event_bus.kafka_subscription import KafkaSubscription
 from event_bus.retries import RetryPolicy
+from event_bus.task_ending import end_tasks
 
 __all__ = ["KafkaBus", "KafkaSettings"]
 
@@ -43,8 +44,7 @@ class KafkaBus:
         await asyncio.gather(*(reader.stop() for reader in self._readers))
         self._readers.clear()
         if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.wait([self._connecting])
+            await end_tasks([self._connecting])
         await self._publisher.stop()
 
     @property

@@ -4,6 +4,7 @@ Used by `kafka` for `follow`.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 
 import structlog
@@ -16,6 +17,7 @@ from event_bus.interface import HandlerTable
 from event_bus.kafka_settings import KafkaSettings, reader_options
 from event_bus.kafka_teardown import stop_consumer
 from event_bus.retries import RetryPolicy
+from event_bus.task_ending import end_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,7 @@ class KafkaFollower:
         self._delivery = Delivery(handlers=handlers, graveyard=SkippingGraveyard(), retries=retries)
         self._stopped = asyncio.Event()
         self._caught_up = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
@@ -50,8 +53,9 @@ class KafkaFollower:
     async def stop(self) -> None:
         """See `Follower.stop`."""
         self._stopped.set()
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end_tasks([self._task])
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def _run(self) -> None:
         while True:
@@ -67,7 +71,9 @@ class KafkaFollower:
                     error_class=type(error).__name__,
                 )
             finally:
-                await asyncio.shield(stop_consumer(consumer))
+                closing = asyncio.get_running_loop().create_task(stop_consumer(consumer))
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
             await asyncio.sleep(_REBUILD_SECONDS)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
@@ -107,8 +113,7 @@ class KafkaFollower:
 
     async def wait(self, seconds: float) -> bool:
         """See `Waiting.wait`."""
-        try:
-            await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        return not self._stopped.is_set()

@@ -13,11 +13,13 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from event_bus.interface import Outcome, OutgoingRecord, PublishError
 from event_bus.kafka_settings import KafkaSettings, producer_options
-from event_bus.kafka_teardown import STOP_SECONDS, abort_producer, stop_producer
+from event_bus.kafka_teardown import abort_producer, stop_producer
 from event_bus.kafka_topic_lookup import TopicLookup, take_note
+from event_bus.task_ending import end_tasks
 
 log = structlog.get_logger(__name__)
 
+_CONNECT_SECONDS = 10.0
 _CONNECT_PAUSE_SECONDS = 1.0
 _TOO_LARGE = PublishError(retryable=False, reason="the record is larger than Kafka takes")
 _NO_ANSWER = PublishError(retryable=True, reason="no acknowledgement in time; the record may have been written")
@@ -64,8 +66,7 @@ class KafkaPublisher:
         """Flush what is on its way and close. Idempotent."""
         self._stopped = True
         if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
+            await end_tasks([self._starting])
         if self._live is not None:
             producer, self._live = self._live, None
             await stop_producer(producer)
@@ -121,7 +122,8 @@ class KafkaPublisher:
     async def _build(self) -> AIOKafkaProducer:
         producer = self._make_producer(**producer_options(self._settings))
         try:
-            await asyncio.wait_for(producer.start(), STOP_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await producer.start()
         except BaseException:
             await abort_producer(producer)
             raise

@@ -24,6 +24,7 @@ from event_bus.dispatcher import Dispatcher
 from event_bus.incoming import IncomingRecord, Partition
 from event_bus.kafka_settings import KafkaSettings, consumer_options
 from event_bus.kafka_teardown import stop_consumer
+from event_bus.task_ending import end_tasks
 from event_bus.watchdog import SubscriptionStuck, Watchdog
 
 log = structlog.get_logger(__name__)
@@ -105,9 +106,7 @@ class KafkaSubscription:
         return self._stopping
 
     async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+        await end_tasks(self._tasks)
         await self._dispatcher.stop()
         if self._consumer is not None:
             await self._commit(self._consumer)
@@ -165,7 +164,8 @@ class KafkaSubscription:
         if self._dispatcher.full:
             self._room.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), _ROOM_SECONDS)
+                async with asyncio.timeout(_ROOM_SECONDS):
+                    await self._room.wait()
         for partition in consumer.assignment() - consumer.paused():
             if Partition(*partition) in self._dispatcher.full:
                 consumer.pause(partition)

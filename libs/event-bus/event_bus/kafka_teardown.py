@@ -79,7 +79,8 @@ async def _stopped(stop: Coroutine[Any, Any, None], seconds: float) -> bool:
 
 async def _close_client(client: AIOKafkaClient) -> None:
     with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(client.close(), _ABORT_SECONDS)
+        async with asyncio.timeout(_ABORT_SECONDS):
+            await client.close()
 
 
 async def _ended(task: "asyncio.Task[object]", client: AIOKafkaClient) -> None:

@@ -4,6 +4,7 @@ Used by `dispatcher`, which has one lane for each partition that its member owns
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -154,11 +155,10 @@ class Lane:
 
     async def wait(self, seconds: float) -> bool:
         """Wait; False when the lane was closed meanwhile."""
-        try:
-            await asyncio.wait_for(self._closed.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        return not self._closed.is_set()
 
     def _note_settled(self) -> None:
         if all(self._workers.values()):

@@ -91,6 +91,8 @@ class InProcessHarness:
 
 
 class KafkaHarness:
+    declared = staticmethod(declared)
+
     def __init__(self, bootstrap_servers: str) -> None:
         self.settings = KafkaSettings(
             bootstrap_servers=bootstrap_servers,

@@ -1,5 +1,6 @@
 """The small pure parts of the bus: pauses, low-water mark, watchdog, dead letters, the client's log."""
 
+import asyncio
 import itertools
 import logging
 import random
@@ -13,6 +14,7 @@ from event_bus.incoming import IncomingRecord, Partition
 from event_bus.kafka_client_log import OncePerInterval, calm_client_log
 from event_bus.low_water import LowWaterMark
 from event_bus.retries import RetryPolicy
+from event_bus.task_ending import end_tasks
 from event_bus.watchdog import SubscriptionStuck, Watchdog
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,10 +60,9 @@ def test_an_offset_is_offered_for_commit_until_it_is_committed() -> None:
     offsets.accept(7)
     assert offsets.restart == 7
     offsets.end(7)
-    assert offsets.committable == 8
+    before = offsets.committable
     offsets.committed(8)
-    assert offsets.committable is None
-    assert offsets.restart == 8
+    assert (before, offsets.committable, offsets.restart) == (8, None, 8)
 
 
 def test_the_watchdog_barks_when_a_growing_partition_makes_no_progress_for_the_limit() -> None:
@@ -160,6 +161,26 @@ def test_the_client_says_the_same_only_once_in_ten_seconds() -> None:
     assert passes("something else")
     clock.now += 10
     assert passes("no connection to %s", 3)
+
+
+async def test_a_task_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus.task_ending._AGAIN_SECONDS", 0.01)
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0)
+    await end_tasks([task])
+    assert task.cancelled()
+    await end_tasks([task])
 
 
 def test_the_clients_loggers_get_one_filter_each() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from event_bus import OutgoingRecord
 from event_bus.kafka import KafkaBus, KafkaSettings
+from event_bus.kafka_admin import ensure_topics
 from threadworks.local_servers import LocalKafka
 
 
@@ -94,10 +95,13 @@ async def test_a_bus_starts_while_the_broker_is_away_and_works_when_it_comes(ben
         await bus.stop()
 
 
-async def test_a_missing_topic_holds_up_nothing_else(bench: Any) -> None:
-    topic = await bench.harness.topic(partitions=1)
-    publisher = bench.bus.publisher
-    good = bench.record(topic, bench.message("good"), partition=0)
+async def test_a_missing_topic_holds_up_nothing_else(
+    kafka: Any, kafka_harness: Any, make_record: Any, make_message: Any
+) -> None:
+    harness = kafka_harness(kafka.bootstrap_servers)
+    topic = await harness.topic(partitions=1)
+    publisher = harness.bus().publisher
+    good = make_record(topic, make_message("good"), partition=0)
     missing = OutgoingRecord(topic=f"test.{uuid.uuid4().hex}", key=None, value=b"x")
     for _ in range(2):
         outcome, fine = await publisher.publish([missing, good])
@@ -108,3 +112,8 @@ async def test_a_missing_topic_holds_up_nothing_else(bench: Any) -> None:
     started = asyncio.get_running_loop().time()
     assert (await publisher.publish([good, missing]))[0] is None
     assert asyncio.get_running_loop().time() - started < 1, "a topic known to be missing is not waited for again"
+    await ensure_topics(harness.settings, [harness.declared(missing.topic, partitions=1)], replication_factor=1)
+    async with asyncio.timeout(10):
+        while await publisher.publish([missing]) != [None]:
+            await asyncio.sleep(0.01)
+    await harness.stop()

@@ -21,6 +21,7 @@ from event_bus import OutgoingRecord
 from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings, client_options
 from event_bus.kafka_teardown import stop_consumer, stop_producer
+from event_bus.kafka_topic_lookup import TopicLookup
 
 SETTINGS = KafkaSettings(bootstrap_servers="127.0.0.1:1", client_id="test", publish_timeout=0.3)
 Answer = Callable[[dict[str, Any]], KafkaError | None]
@@ -182,6 +183,40 @@ async def test_after_a_stop_nothing_is_sent_and_the_outcome_says_so() -> None:
     assert outcome is not None
     assert outcome.retryable
     assert producers.made == []
+
+
+async def test_a_topic_found_once_is_remembered_and_a_missing_one_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """aiokafka's metadata forgets a topic that is in no request: that must not read as missing."""
+    monkeypatch.setattr("event_bus.kafka_topic_lookup.LOOKUP_SECONDS", 0.05)
+    lookups: list[str] = []
+    metadata: dict[str, set[int]] = {}
+
+    async def partitions_for(topic: str) -> set[int]:
+        lookups.append(topic)
+        if topic == "missing":
+            await asyncio.Event().wait()
+        return {0, 1}
+
+    client = SimpleNamespace(
+        cluster=SimpleNamespace(partitions_for_topic=metadata.get),
+        add_topic=lambda _: None,
+        force_metadata_update=lambda: None,
+    )
+    producer: Any = SimpleNamespace(partitions_for=partitions_for, client=client)
+    lookup = TopicLookup()
+    for _ in range(3):
+        assert await lookup.partitions(producer, ["there", "missing"]) == {
+            "there": frozenset({0, 1}),
+            "missing": frozenset(),
+        }
+    assert sorted(lookups) == ["missing", "there"]
+    metadata["missing"] = {0}
+    assert (await lookup.partitions(producer, ["missing"]))["missing"] == {0}
+    lookup.forget()
+    assert (await lookup.partitions(producer, ["there"]))["there"] == {0, 1}
+    assert lookups.count("there") == 2
 
 
 @pytest.mark.parametrize("how", ["hangs", "fails", "is cancelled from within"])

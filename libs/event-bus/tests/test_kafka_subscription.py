@@ -163,7 +163,7 @@ async def test_a_commit_that_came_too_late_is_swallowed_and_work_goes_on(
 
 async def test_a_commit_that_failed_otherwise_is_tried_again(make_message: Any, fetched: Any, seen: Any) -> None:
     member = await subscribe(seen, make_message)
-    FakeConsumer.commit_errors = [KafkaConnectionError(), TimeoutError()]  # type: ignore[list-item]  # raised alike
+    FakeConsumer.commit_errors = [KafkaConnectionError(), TimeoutError()]
     await until(lambda: bool(FakeConsumer.made))
     (consumer,) = FakeConsumer.made
     consumer.fetches.put_nowait(fetched(0))
