@@ -159,7 +159,9 @@ class SeparateProcesses:
 
     def _common_environment(self) -> dict[str, str]:
         settings = self._settings
-        return {
+        # Servers of one's own often want no key, but the orchestrator wants to be told so.
+        without_key = {"OPENAI_API_KEY": "none"} if settings.openai_api_key is None else {}
+        return without_key | {
             "THREADWORKS_TOOL_SERVICES": settings.tool_services,
             "THREADWORKS_DEMO_MODEL": demo_model(settings),
             "THREADWORKS_LOG_FORMAT": settings.log_format,

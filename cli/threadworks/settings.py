@@ -2,10 +2,11 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from service_process import load_settings
 
 
 class LocalSettings(BaseSettings):
@@ -40,6 +41,12 @@ class LocalSettings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
     """The key for it."""
 
+    @model_validator(mode="after")
+    def _a_moodle_needs_a_token(self) -> Self:
+        if self.moodle_base_url and self.moodle_token is None:
+            raise ValueError("THREADWORKS_MOODLE_BASE_URL needs THREADWORKS_MOODLE_TOKEN, a token of its web service")
+        return self
+
     @property
     def simulates_model(self) -> bool:
         """Whether no model was given."""
@@ -69,3 +76,9 @@ class LocalSettings(BaseSettings):
     def database_url_file(self) -> Path:
         """Where `run` and `up` write the address of the local database, for the other commands."""
         return self.data_dir / "database-url"
+
+
+def local_settings() -> LocalSettings:
+    """The settings from the environment; a wrong one ends the command with one line and exit code 2."""
+    (settings,) = load_settings("threadworks", LocalSettings)
+    return settings

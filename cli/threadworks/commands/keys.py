@@ -10,7 +10,7 @@ from run_engine.keys import SCOPES, new_key
 from run_engine.store.tenants import Tenants
 
 from threadworks.commands.database import connected
-from threadworks.settings import LocalSettings
+from threadworks.settings import LocalSettings, local_settings
 
 keys = typer.Typer(help="API keys of tenants.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def create(
     if unknown:
         raise typer.BadParameter(f"no such scope: {', '.join(unknown)}; there are {', '.join(SCOPES)}")
     key = new_key(secrets.token_bytes(32))
-    asyncio.run(_store(LocalSettings(), tenant, name, scopes, key))
+    asyncio.run(_store(local_settings(), tenant, name, scopes, key))
     typer.echo(key)
 
 

@@ -8,7 +8,7 @@ from event_bus.kafka_admin import ensure_topics
 from event_bus.kafka_settings import KafkaSettings
 from message_contracts import catalogue
 
-from threadworks.settings import LocalSettings
+from threadworks.settings import local_settings
 
 topics = typer.Typer(help="Kafka topics, as the contracts declare them.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def apply(
     ] = False,
 ) -> None:
     """Create missing topics and report how existing ones differ from their declaration."""
-    settings = LocalSettings()
+    settings = local_settings()
     if not settings.kafka_bootstrap:
         raise typer.BadParameter("set THREADWORKS_KAFKA_BOOTSTRAP (host:port[,host:port])")
     report = asyncio.run(

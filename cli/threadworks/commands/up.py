@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from threadworks.separate_processes import Counts, SeparateProcesses
-from threadworks.settings import LocalSettings
+from threadworks.settings import local_settings
 from threadworks.until_stopped import run_until_stopped
 
 
@@ -17,4 +17,4 @@ def up(
 ) -> None:
     """Run on Apache Kafka and PostgreSQL with separate processes, and restart what dies. Ctrl-C stops all of it."""
     counts = Counts(gateways=gateways, orchestrators=orchestrators, moodle_tools=moodle_tools)
-    asyncio.run(run_until_stopped("up", LocalSettings(), lambda settings: SeparateProcesses(settings, counts)))
+    asyncio.run(run_until_stopped("up", local_settings(), lambda settings: SeparateProcesses(settings, counts)))
