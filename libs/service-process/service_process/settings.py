@@ -64,6 +64,7 @@ def load_settings(service: str, /, *classes: type[BaseSettings]) -> tuple[BaseSe
 
 
 def _sentence(settings: type[BaseSettings], place: str, problem: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
     if not place:
         return message
     # A field with an alias is reported under the alias, which is then the whole name of the variable.
