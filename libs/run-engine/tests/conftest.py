@@ -1,7 +1,9 @@
 """One migrated database for the tests of the store; each test has a tenant of its own in it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from engine_world import World
@@ -10,10 +12,17 @@ from run_engine.store.migrate import migrate
 
 
 @pytest_asyncio.fixture(scope="session")
-async def store_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
-    url = await fresh_database()
-    await migrate(url)
-    return url
+async def new_store_url(fresh_database: Callable[..., Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    """Makes migrated databases, as copies of one: that takes a tenth of the time of migrating."""
+    template = await fresh_database()
+    await migrate(template)
+    name = urlsplit(template).path.removeprefix("/")
+    return lambda: fresh_database(template=name)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def store_url(new_store_url: Callable[[], Awaitable[str]]) -> str:
+    return await new_store_url()
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -23,9 +32,15 @@ async def store(store_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def observers(store_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    async with asyncpg.create_pool(store_url, min_size=1, max_size=8) as pool:
+        yield pool
+
+
 @pytest.fixture
-def new_world(store: Database, store_url: str) -> Callable[[], Awaitable[World]]:
-    return lambda: World.make(store, store_url)
+def new_world(store: Database, observers: "asyncpg.Pool[asyncpg.Record]") -> Callable[[], Awaitable[World]]:
+    return lambda: World.make(store, observers)
 
 
 @pytest_asyncio.fixture
@@ -34,10 +49,10 @@ async def world(new_world: Callable[[], Awaitable[World]]) -> World:
 
 
 @pytest_asyncio.fixture
-async def lonely_world(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
+async def lonely_world(new_store_url: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
     """A world in a database of its own, for what sweeps across tenants."""
-    url = await fresh_database()
-    await migrate(url)
-    database = await Database.connect(url, application_name="tests", max_size=8)
-    yield await World.make(database, url)
+    url = await new_store_url()
+    database = await Database.connect(url, application_name="tests", min_size=1, max_size=8)
+    async with asyncpg.create_pool(url, min_size=1, max_size=8) as observers:
+        yield await World.make(database, observers)
     await database.close()

@@ -72,8 +72,9 @@ class World:
     """A tenant with an assistant, and everything a test does to it."""
 
     @classmethod
-    async def make(cls, database: Database, url: str) -> "World":
-        world = cls(database, url)
+    async def make(cls, database: Database, observers: "asyncpg.Pool[asyncpg.Record]") -> "World":
+        """`observers` are connections to the same database that know nothing of the engine."""
+        world = cls(database, observers)
         await Tenants(database).ensure(world.tenant, "a tenant", ["moodle"])
         await world.gateway.assistants.create(
             world.tenant,
@@ -83,9 +84,9 @@ class World:
         )
         return world
 
-    def __init__(self, database: Database, url: str) -> None:
+    def __init__(self, database: Database, observers: "asyncpg.Pool[asyncpg.Record]") -> None:
         self.database = database
-        self.url = url
+        self._observers = observers
         self.tenant = f"tenant-{next(_numbers)}"
         self.assistant_id = new_id("assistant")
         self.gateway = self.worker("gateway")
@@ -122,11 +123,7 @@ class World:
         return (await self.gateway.threads.get(self.tenant, run.thread_id)).active_run
 
     async def sql(self, statement: str, *values: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return list(await connection.fetch(statement, *values))
-        finally:
-            await connection.close()
+        return list(await self._observers.fetch(statement, *values))
 
     async def events(self, run: Run) -> list[str]:
         """The kinds of the run's events in order; checks that the numbering has no gap."""
