@@ -1,7 +1,7 @@
 """One path of a dialect: finds the handler of a method, asks who calls, and sends whatever comes of it.
 
-An ASGI application on purpose, below FastAPI's and Starlette's own request handling: parameters, errors and replies are
-the dialect's (docs/adr), and what those layers would add costs more than the gateway's own work for a request.
+An ASGI application on purpose, without FastAPI's or Starlette's request handling above it: what is checked, and how it
+is refused, is the dialect's (docs/adr/0011).
 """
 
 import time

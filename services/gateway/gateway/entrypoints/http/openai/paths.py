@@ -1,4 +1,4 @@
-"""Which operations `/v1` has. Read by `bootstrap`; a test holds the README's list and the served routes to it."""
+"""Which operations `/v1` has. The test with the official SDK holds them to the operations of the field facts."""
 
 from collections.abc import Sequence
 

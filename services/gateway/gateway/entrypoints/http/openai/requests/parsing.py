@@ -1,6 +1,7 @@
 """From the bytes of a body to a request model. Called by the operations; raises `Refusal` for whatever is wrong."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -39,7 +40,7 @@ def load(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        # The first line tells what is wrong and where, without the text around it.
+        # What is wrong, without the place in the parser's words.
         reason = str(error).partition(":")[0]
         raise Refusal(
             400,
@@ -49,10 +50,8 @@ def load(body: bytes) -> dict[str, Any]:
     if value == []:
         return {}
     if not isinstance(value, dict):
-        raise Refusal(
-            400, f"Invalid type for the request body: expected an object, but got {type_name(value)} instead.",
-            code="invalid_type",
-        )  # fmt: skip
+        message = f"Invalid type for the request body: expected an object, but got {type_name(value)} instead."
+        raise Refusal(400, message, code="invalid_type")
     if body.count(b"{") + body.count(b"[") > DEEPEST:
         _refuse_depth(value)
     if b"\\u0000" in body:
@@ -83,22 +82,34 @@ def _refuse_depth(value: Any) -> None:
 
 def _refuse_nul(value: Any) -> None:
     """PostgreSQL's texts hold every character but this one."""
-    pending: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while pending:
-        path, item = pending.pop()
-        if isinstance(item, str) and "\x00" in item:
-            name = member_path(path)
-            raise Refusal(
-                400,
-                f"Invalid '{name}': the text contains the character U+0000, which cannot be stored.",
-                param=name,
-                code="invalid_value",
-            )
-        if isinstance(item, dict):
-            pending += [((*path, key), inner) for key, inner in item.items()]
-            pending += [((*path, key), key) for key in item if "\x00" in key]
-        elif isinstance(item, list):
-            pending += [((*path, index), inner) for index, inner in enumerate(item)]
+    path = _path_to_nul(value)
+    if path is not None:
+        name = member_path(path)
+        raise Refusal(
+            400,
+            f"Invalid '{name}': the text contains the character U+0000, which cannot be stored.",
+            param=name,
+            code="invalid_value",
+        )
+
+
+def _path_to_nul(value: Any) -> tuple[str | int, ...] | None:
+    # Recursive, and so after the check of the depth. A path is only built on the way back from what was found.
+    if isinstance(value, str):
+        return () if "\x00" in value else None
+    pairs: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        named = next((key for key in value if "\x00" in key), None)
+        if named is not None:
+            return (named,)
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for place, inner in pairs:
+        found = _path_to_nul(inner)
+        if found is not None:
+            return (place, *found)
+    return None
 
 
 def _members(container: Any) -> Any:

@@ -94,9 +94,8 @@ def _expected(expected: str) -> Callable[[str, Violation], Refusal]:
 
 
 def _missing(path: str, _violation: Violation) -> Refusal:
-    return Refusal(
-        400, f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter"
-    )  # fmt: skip
+    message = f"Missing required parameter: '{path}'."
+    return Refusal(400, message, param=path, code="missing_required_parameter")
 
 
 def _missing_member(path: str, violation: Violation) -> Refusal:
