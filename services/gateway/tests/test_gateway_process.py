@@ -76,7 +76,7 @@ async def running(**settings: Any) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         ),
         (
             {"database_url": "mysql://ada:hunter2@host/db", "kafka_bootstrap": "localhost:1", "port": "http"},
-            ["THREADWORKS_DATABASE_URL: Value error, it does not begin with postgresql://", "THREADWORKS_PORT:"],
+            ["THREADWORKS_DATABASE_URL", "it does not begin with postgresql://", "THREADWORKS_PORT"],
         ),
     ],
 )
