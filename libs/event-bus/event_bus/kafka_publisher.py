@@ -99,6 +99,10 @@ class KafkaPublisher:
             log.warning("records were not acknowledged", action="publish_failed", error_class=type(error).__name__)
             for index, ack in acks:
                 outcomes[index] = _outcome_now(ack)
+        except asyncio.CancelledError:
+            for _, ack in acks:
+                ack.add_done_callback(take_note)
+            raise
         failed = [index for index, _ in acks if outcomes[index] is not None]
         if failed or any(outcome is _NO_ANSWER for outcome in outcomes):
             self._drop(producer)

@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.producer.message_accumulator import MessageAccumulator
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ async def abort_producer(producer: AIOKafkaProducer) -> None:
     await _close_client(producer.client)
     if sender is not None:
         await _ended(sender, producer.client)
-    producer._message_accumulator.fail_all(ProducerClosed())
+    _fail_batches(producer._message_accumulator)
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer, seconds: float = STOP_SECONDS) -> None:
@@ -64,6 +65,15 @@ async def abort_consumer(consumer: AIOKafkaConsumer) -> None:
     await _close_client(consumer._client)
     for task in running:
         await _ended(task, consumer._client)
+
+
+def _fail_batches(accumulator: MessageAccumulator) -> None:
+    batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
+    accumulator.fail_all(ProducerClosed())
+    for batch in batches:
+        # Nobody waits for room in these batches, so nobody would look at this exception.
+        if batch._drain_waiter.done() and not batch._drain_waiter.cancelled():
+            batch._drain_waiter.exception()
 
 
 async def _stopped(stop: Coroutine[Any, Any, None], seconds: float) -> bool:

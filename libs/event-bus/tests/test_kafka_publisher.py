@@ -1,27 +1,31 @@
 """The Kafka publisher with producers that fail on demand: it pipelines, tells the truth, and replaces the producer."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
+    ProducerClosed,
     ProducerFenced,
     RequestTimedOutError,
     UnknownProducerId,
 )
 from event_bus import OutgoingRecord
 from event_bus.kafka_publisher import KafkaPublisher
-from event_bus.kafka_settings import KafkaSettings, client_options
-from event_bus.kafka_teardown import stop_consumer, stop_producer
+from event_bus.kafka_settings import KafkaSettings, client_options, producer_options
+from event_bus.kafka_teardown import abort_producer, stop_consumer, stop_producer
 from event_bus.kafka_topic_lookup import TopicLookup
+from event_bus.task_ending import end_tasks
 
 SETTINGS = KafkaSettings(bootstrap_servers="127.0.0.1:1", client_id="test", publish_timeout=0.3)
 Answer = Callable[[dict[str, Any]], KafkaError | None]
@@ -33,12 +37,13 @@ class FakeProducer:
     def __init__(self, answer: Answer | None, **_: Any) -> None:
         self.answer = answer
         self.sent: list[bytes] = []
+        self.acks: list[asyncio.Future[None]] = []
         self.acked_when_last_sent = 0
         self.acked = 0
         self.aborted = asyncio.Event()
         self.stops = 0
         self._sender = SimpleNamespace(sender_task=None)
-        self._message_accumulator = SimpleNamespace(fail_all=lambda _: None)
+        self._message_accumulator = SimpleNamespace(fail_all=lambda _: None, _pending_batches=set(), _batches={})
         self.client = SimpleNamespace(close=self._close, _md_update_fut=None)
 
     async def start(self) -> None:
@@ -57,6 +62,7 @@ class FakeProducer:
         self.sent.append(record["value"])
         self.acked_when_last_sent = self.acked
         ack: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.acks.append(ack)
         if self.answer is not None:
             asyncio.get_running_loop().call_soon(self._ack, ack, self.answer(record))
         return ack
@@ -241,12 +247,51 @@ async def test_a_stop_of_the_client_that(how: str) -> None:
     assert closed.is_set()
     assert fetcher._fetch_task.cancelled()
     closed.clear()
-    accumulator = SimpleNamespace(fail_all=lambda _: None)
+    accumulator = SimpleNamespace(fail_all=lambda _: None, _pending_batches=set(), _batches={})
     sender = SimpleNamespace(sender_task=asyncio.ensure_future(asyncio.Event().wait()))
     producer = SimpleNamespace(stop=stop, client=client, _sender=sender, _message_accumulator=accumulator)
     await stop_producer(producer, seconds=0.05)
     assert closed.is_set()
     assert sender.sender_task.cancelled()
+
+
+async def test_dropping_a_producer_fails_what_waits_in_it_and_leaves_no_error_unseen() -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        producer = AIOKafkaProducer(**producer_options(SETTINGS))
+        ack = await producer._message_accumulator.add_message(TopicPartition("topic", 0), b"k", b"v", 1, headers=[])
+        await abort_producer(producer)
+        assert isinstance(ack.exception(), ProducerClosed)
+        del ack, producer
+        gc.collect()
+        assert complaints == []
+    finally:
+        loop.set_exception_handler(None)
+
+
+async def test_a_cancelled_publish_leaves_no_error_unseen() -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        producers = Producers(None)
+        publisher = KafkaPublisher(SETTINGS, make_producer=producers)
+        publishing = asyncio.ensure_future(publisher.publish(records(b"1", b"2")))
+        while not producers.made or len(producers.made[0].acks) < 2:
+            await asyncio.sleep(0)
+        await end_tasks([publishing])
+        for ack in producers.made[0].acks[1:]:
+            ack.set_exception(KafkaConnectionError())
+        producers.made[0].acks.clear()
+        await asyncio.sleep(0)
+        del publishing, ack
+        gc.collect()
+        assert complaints == []
+        await publisher.stop()
+    finally:
+        loop.set_exception_handler(None)
 
 
 async def test_on_a_real_broker_with_a_small_limit_only_the_large_record_is_refused(
