@@ -111,9 +111,14 @@ class Scene:
         self.now = NOW.timestamp()
         self.run = a_run(**fields)
         self.driven = DrivenRun(self.run)
+        self.use(self.model)
+
+    def use(self, model: FakeModel) -> None:
+        """Puts the driver together, with this model."""
+        self.model = model
         work = Work(
             self.store,
-            self.model,
+            model,
             self.registry,
             policy=RetryPolicy(tries=3),
             bounds=Bounds(messages=500, characters=1000),
@@ -252,6 +257,27 @@ async def test_a_cancelled_run_closes_its_model_and_ends(scene: Callable[..., Sc
     await runs.drain(10)
     assert it.store.names() == ["history", "obey_cancel", "hand_back failed"]
     assert it.model.closed == 1
+
+
+async def test_a_stream_that_fails_to_close_does_not_hide_the_cancellation(scene: Callable[..., Scene]) -> None:
+    class Sticky(FakeModel):
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
+            self.asked.append(prompt)
+            try:
+                yield [Piece(text="half")]
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ModelFailure(FailureKind.UNAVAILABLE, "broken") from None
+
+    it = scene()
+    it.use(Sticky())
+    runs = it.started()
+    while not it.model.asked:
+        await asyncio.sleep(0)
+    runs.taken_away(("t", "run_1", 1))
+    await runs.drain(10)
+    assert it.store.names() == ["history"]
+    assert len(it.model.asked) == 1
 
 
 async def test_a_run_that_was_taken_away_writes_nothing(scene: Callable[..., Scene]) -> None:

@@ -58,6 +58,7 @@ CALLS = b"".join(
 )
 CARRIAGE_RETURNS = b"".join([delta(end="\r\n", content="a"), delta(end="\r", content="b"), delta("stop", end="\r\n")])
 SEVERAL_LINES = b'data: {"choices":\ndata: [{"index": 0, "delta":\ndata:{"content": "x"}}]}\n\n' + DONE
+SEVERAL_LINES_WITH_CARRIAGE_RETURNS = SEVERAL_LINES.replace(b"\n", b"\r\n")
 HALF_CHARACTERS = (
     rb'data: {"choices": [{"index": 0, "delta": {"content": "\ud83d"}}]}'
     + b"\n\n"
@@ -71,6 +72,7 @@ STREAMS = {
     "calls": CALLS,
     "carriage returns": CARRIAGE_RETURNS,
     "several lines": SEVERAL_LINES,
+    "several lines with carriage returns": SEVERAL_LINES_WITH_CARRIAGE_RETURNS,
     "half characters": HALF_CHARACTERS,
     "unfinished": UNFINISHED,
     "after the end": delta(content="a") + DONE + delta(content="b"),
@@ -155,6 +157,7 @@ def test_the_streams_say_something() -> None:
     assert [piece.text for piece in ours([CARRIAGE_RETURNS])] == ["a", "b", None]
     assert [piece.text for piece in ours([HALF_CHARACTERS])] == ["\ud83d", "\ude00"]
     assert [piece.text for piece in ours([SEVERAL_LINES])] == ["x"]
+    assert [piece.text for piece in ours([SEVERAL_LINES_WITH_CARRIAGE_RETURNS])] == ["x"]
     assert len(ours([UNFINISHED])) == 1
 
 

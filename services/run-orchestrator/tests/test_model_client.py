@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from pydantic import SecretStr
 from run_engine.domain.objects import Message, Run
+from run_orchestrator.adapters.model import client as client_module
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.prompt import Prompt, build_prompt
@@ -33,6 +34,8 @@ class RawServer:
         self.closed = asyncio.Event()
         self.gate = asyncio.Event()
         self.keep_open = False
+        self.pause = 0.0
+        """Seconds between two writes, so that they arrive as two."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -48,8 +51,9 @@ class RawServer:
                         # Held back for good: what is waited for is the client that closes.
                         await reader.read()
                         return
+                    if number:
+                        await asyncio.sleep(self.pause)
                     writer.write(data)
-                    await writer.drain()
                 if not self.keep_open:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -111,22 +115,26 @@ async def test_a_request_is_what_a_server_expects(prompt: Prompt) -> None:
     assert b'"model":"theirs"' in body
 
 
-@pytest.mark.parametrize(
-    "writes",
-    [
-        [CHUNKED + chunk(TEXT + STOP + DONE) + b"0\r\n\r\n"],
-        [CHUNKED + chunk(TEXT + STOP + DONE), b"0\r\n\r\n"],
-    ],
-    ids=["end at once", "end a moment later"],
-)
-async def test_a_connection_is_used_again(prompt: Prompt, writes: list[bytes]) -> None:
-    server = RawServer(*writes)
+async def test_a_connection_is_used_again(prompt: Prompt) -> None:
+    server = RawServer(CHUNKED + chunk(TEXT + STOP + DONE) + b"0\r\n\r\n")
     server.keep_open = True
-    server.gate.set()
     async with running(server) as client:
         for _ in range(5):
             assert await text_of(client, prompt) == "hello"
     assert (len(server.requests), server.connections) == (5, 1)
+
+
+async def test_a_connection_whose_reply_ends_a_moment_after_its_last_event_is_used_again(
+    prompt: Prompt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "END_SECONDS", 10.0)
+    server = RawServer(CHUNKED + chunk(TEXT + STOP + DONE), b"0\r\n\r\n")
+    server.keep_open, server.pause = True, 0.02
+    server.gate.set()
+    async with running(server) as client:
+        for _ in range(3):
+            assert await text_of(client, prompt) == "hello"
+    assert (len(server.requests), server.connections) == (3, 1)
 
 
 async def test_many_at_once_keep_their_connections(prompt: Prompt) -> None:

@@ -42,6 +42,7 @@ class Claiming:
         self._shuffle = shuffle
         self._look_now = asyncio.Event()
         self._passed_over = False
+        self._stopping = False
         places.watch(self._on_places)
 
     async def claim(self, tenant_id: str, run_id: str) -> None:
@@ -78,9 +79,9 @@ class Claiming:
                 return
 
     async def keep_looking(self) -> None:
-        """Looks every second, and as soon as there is room again for runs that had to be passed over. Never returns."""
+        """Looks every second, and as soon as there is room again for runs that had to be passed over, until `stop`."""
         away = False
-        while True:
+        while not self._stopping:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._look_now.wait()
@@ -92,6 +93,11 @@ class Claiming:
                 if not away:
                     log.warning("looking for queued runs waits: the database is away", action="looking_waits")
                 away = True
+
+    def stop(self) -> None:
+        """Ends `keep_looking` after what it does just now: a claim that is cut off in the middle may have happened."""
+        self._stopping = True
+        self._look_now.set()
 
     def _on_places(self, full: bool) -> None:
         if not full and self._passed_over:

@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 CLOCK_DIFFERENCE: Final = 5.0
 """Seconds by which this machine's clock may be ahead of the database's, which decides when a run expires."""
+_TELLS_OF_SERVERS: Final = frozenset(FailureKind) - {FailureKind.INVALID_PROMPT, FailureKind.CONTEXT_OVERFLOW}
+"""Kinds whose details are our own sentences; those of the others may quote the prompt, which is not for the log."""
 UNLIMITED: Final = 365.0 * 24 * 3600
 """The life of a run that does not expire, in seconds."""
 
@@ -101,6 +103,7 @@ class Work:
             try:
                 return await self._decide(run, prompt, await self._ask(prompt))
             except ModelFailure as failure:
+                _heed_cancellation()
                 if failure.kind is FailureKind.CONTEXT_OVERFLOW and not was_shortened:
                     shorter = shortened(prompt)
                     if shorter is not None:
@@ -114,6 +117,7 @@ class Work:
                     action="model_failed",
                     run_id=run.id,
                     kind=failure.kind.value,
+                    detail=failure.detail if failure.kind in _TELLS_OF_SERVERS else None,
                     failures=failures,
                     retry_in=wait,
                 )
@@ -174,3 +178,10 @@ class Work:
         if run.expires_at is None:
             return UNLIMITED
         return run.expires_at.timestamp() - self._clock()
+
+
+def _heed_cancellation() -> None:
+    """Closing a stream can fail, and then its error hides the cancellation that closed it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

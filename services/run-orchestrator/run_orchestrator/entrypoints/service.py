@@ -28,6 +28,9 @@ from run_orchestrator.entrypoints.consumers import (
 
 log = structlog.get_logger(__name__)
 
+LOOKING: Final = "looking-for-runs"
+LAST_CLAIM_SECONDS: Final = 10.0
+"""Longest wait for a claim that is under way when the service stops: the time-out of a statement."""
 CLOSING_SECONDS: Final = 15.0
 """One deadline for everything after the runs: subscriptions, the relay's last events, the connections."""
 
@@ -68,7 +71,8 @@ class Service:
         self._has_database = False
         self._has_bus = False
         self._running = AsyncExitStack()
-        self._background: list[asyncio.Task[Any]] = []
+        self._claiming: Claiming | None = None
+        self._background: list[asyncio.Task[None]] = []
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves with the cause when the service has died for good."""
 
@@ -94,20 +98,28 @@ class Service:
         self._watch(await subscribe_to_commands(self._bus, parts.claiming, self._driven, self._places))
         self._run_beside(self._note_bus(follower.caught_up), "bus-check")
         self._run_beside(self._open_places(), "tool-service-wait")
-        self._run_beside(parts.claiming.keep_looking(), "looking-for-runs")
+        self._claiming = parts.claiming
+        self._run_beside(parts.claiming.keep_looking(), LOOKING)
 
     async def stop(self) -> None:
         """Claims no more, lets runs end, hands the rest back, then closes everything. Safe to call twice."""
         self._places.close()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._stop_background()
         await self._driven.drain(self._drain_seconds)
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._running.aclose()
         except TimeoutError:
             log.warning("not everything stopped in time", action="closing_timeout", seconds=CLOSING_SECONDS)
+
+    async def _stop_background(self) -> None:
+        if self._claiming is not None:
+            self._claiming.stop()
+        for task in self._background:
+            if task.get_name() != LOOKING:
+                task.cancel()
+        if self._background:
+            await asyncio.wait(self._background, timeout=LAST_CLAIM_SECONDS)
 
     def _watch(self, subscription: Subscription) -> None:
         self._running.push_async_callback(subscription.stop)

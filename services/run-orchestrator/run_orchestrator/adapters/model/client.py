@@ -8,7 +8,7 @@ of it costs 400 µs of every run. Retries are the application's.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,10 @@ POOL_SECONDS: Final = 30.0
 """Longest wait for a connection. There is one for every place, so only a leak could make anybody wait."""
 END_SECONDS: Final = 0.1
 """Longest wait for the end of the body after the last event: read to its end, a connection can be used again."""
+
+
+# What is raised while a body is read: most of it by the SDK's client, some of it by what carries that.
+_BROKEN: Final = (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +95,13 @@ class OpenAIModel:
                     async for pieces in arrivals:
                         yield pieces
             finally:
-                await reply.close()
+                with suppress(*_BROKEN):
+                    await reply.close()
         except openai.APIError as error:
             raise failure_of(error, model=prompt.model, now=self._clock()) from None
         except httpx2.TimeoutException:
             raise ModelFailure(FailureKind.UNAVAILABLE, TOO_SLOW) from None
-        except (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError):
+        except _BROKEN:
             raise ModelFailure(FailureKind.UNAVAILABLE, BROKE_OFF) from None
 
     async def close(self) -> None:
@@ -133,6 +138,6 @@ async def _read_to_the_end(arrivals: AsyncGenerator[bytes, None]) -> None:
         async with asyncio.timeout(END_SECONDS):
             async for _ in arrivals:
                 pass
-    except (TimeoutError, httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError):
+    except (TimeoutError, *_BROKEN):
         # The reply is whole; only the connection is lost.
         pass
