@@ -62,7 +62,10 @@ class Fenced(EngineError):
 
 
 class DatabaseUnavailable(EngineError):
-    """PostgreSQL cannot be reached, or went away in the middle; whether the last commit happened is not known."""
+    """PostgreSQL cannot be reached, hangs, went away in the middle or refuses to work; the same may succeed later.
+
+    Whether the last commit happened is not known.
+    """
 
 
 class SchemaUnsuitable(EngineError):

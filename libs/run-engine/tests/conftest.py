@@ -49,10 +49,14 @@ async def world(new_world: Callable[[], Awaitable[World]]) -> World:
 
 
 @pytest_asyncio.fixture
-async def lonely_world(new_store_url: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
+async def lonely_url(new_store_url: Callable[[], Awaitable[str]]) -> str:
+    return await new_store_url()
+
+
+@pytest_asyncio.fixture
+async def lonely_world(lonely_url: str) -> AsyncIterator[World]:
     """A world in a database of its own, for what sweeps across tenants."""
-    url = await new_store_url()
-    database = await Database.connect(url, application_name="tests", min_size=1, max_size=8)
-    async with asyncpg.create_pool(url, min_size=1, max_size=8) as observers:
+    database = await Database.connect(lonely_url, application_name="tests", min_size=1, max_size=8)
+    async with asyncpg.create_pool(lonely_url, min_size=1, max_size=8) as observers:
         yield await World.make(database, observers)
     await database.close()

@@ -29,8 +29,7 @@ class Answers:
             tenant_id=tenant_id,
             run_id=run_id,
             call_ids=[call_id],
-            # PostgreSQL's text cannot hold the character 0.
-            outputs=[output.replace("\x00", "\ufffd")],
+            outputs=[output],
             by_client=False,
         )
         if row is None:

@@ -1,97 +1,82 @@
-"""The connection pool and the statements. Every other module of the store goes through `Database`."""
+"""The connection pool. Every other module of the store goes through `Database`, and names its statements."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
 
-import aiosql
 import asyncpg
 import orjson
-from aiosql.adapters.asyncpg import AsyncPGAdapter
 
-from run_engine.errors import DatabaseUnavailable
-
-SQL_FOLDER: Final = Path(__file__).parent / "sql"
+from run_engine.store.faults import unavailable
+from run_engine.store.statements import Statement, encode_json, load_statements
 
 Row = Mapping[str, Any]
-
-# What asyncpg raises when the server is away, starting, stopping, or out of places.
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One named statement: its text with $1, $2 … and the names of these parameters in order."""
-
-    text: str
-    parameters: tuple[str, ...]
-
-
-def load_statements(folder: Path = SQL_FOLDER) -> dict[str, Statement]:
-    """All statements of the SQL files in `folder` by name."""
-    adapter: Any = AsyncPGAdapter()  # type: ignore[no-untyped-call]  # aiosql leaves its constructor untyped
-    queries = aiosql.from_path(folder, lambda: adapter, mandatory_parameters=False)
-    names: dict[str, list[str]] = defaultdict(list, adapter.var_sorted)
-    return {
-        name: Statement(getattr(queries, name).sql, tuple(names[name]))
-        for name in queries.available_queries
-        if not name.endswith("_cursor")
-    }
+Reply = TypeVar("Reply")
 
 
 class Session:
     """One connection, inside or outside a transaction; runs statements by name with named parameters."""
 
-    def __init__(self, connection: Any, statements: Mapping[str, Statement]) -> None:
+    def __init__(self, connection: Any, statements: Mapping[str, Statement], timeout: float) -> None:
         self._connection = connection
         self._statements = statements
+        self._timeout = timeout
 
     async def one(self, name: str, /, **values: Any) -> Row | None:
         """The first row of the statement `name`, or None."""
         statement = self._statements[name]
-        row: Row | None = await self._connection.fetchrow(
-            statement.text, *[values[parameter] for parameter in statement.parameters]
+        row: Row | None = await self._reply(
+            self._connection.fetchrow(statement.text, *statement.arguments(values), timeout=self._timeout)
         )
         return row
 
     async def row(self, name: str, /, **values: Any) -> Row:
         """The one row that the statement `name` always has."""
-        return _sure(name, await self.one(name, **values))
+        row = await self.one(name, **values)
+        if row is None:
+            raise LookupError(f"the statement {name} must give a row and gave none")
+        return row
 
     async def all(self, name: str, /, **values: Any) -> Sequence[Row]:
         """All rows of the statement `name`."""
         statement = self._statements[name]
-        rows: Sequence[Row] = await self._connection.fetch(
-            statement.text, *[values[parameter] for parameter in statement.parameters]
+        rows: Sequence[Row] = await self._reply(
+            self._connection.fetch(statement.text, *statement.arguments(values), timeout=self._timeout)
         )
         return rows
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Inside a transaction: what the block wrote is undone when it raises, and nothing else."""
+        with unavailable():
+            async with self._connection.transaction():
+                yield
+
+    async def _reply(self, reply: Awaitable[Reply]) -> Reply:
+        try:
+            return await reply
+        except TimeoutError:
+            # Nothing will come on this connection. Asking the server to cancel, and waiting for it to confirm that,
+            # would hold a place in the pool for as long again.
+            self._connection.terminate()
+            raise
+
 
 class Database:
-    """A pool of connections to one PostgreSQL (15 or newer). Errors of reaching it become `DatabaseUnavailable`."""
+    """A pool of connections to one PostgreSQL (15 or newer). What passes by itself becomes `DatabaseUnavailable`."""
 
-    def __init__(self, pool: Any, statements: Mapping[str, Statement]) -> None:
+    def __init__(self, pool: Any, statements: Mapping[str, Statement], timeout: float) -> None:
         self._pool = pool
         self._statements = statements
+        self._timeout = timeout
 
     @classmethod
     async def connect(
         cls, url: str, *, application_name: str, min_size: int = 2, max_size: int = 10, timeout: float = 10.0
     ) -> Self:
-        """Opens the pool. `timeout` (seconds) bounds connecting and every single statement."""
+        """Opens the pool. `timeout` (seconds) bounds connecting, waiting for a free connection, and every statement."""
+        milliseconds = str(round(timeout * 1000))
         with unavailable():
             pool = await asyncpg.create_pool(
                 url,
@@ -100,52 +85,49 @@ class Database:
                 timeout=timeout,
                 command_timeout=timeout,
                 init=_prepare,
-                # Events carry times as text, so their zone must not depend on the server's settings. JIT costs more
-                # than any of these statements.
-                server_settings={"application_name": application_name, "timezone": "UTC", "jit": "off"},
+                reset=_keep,
+                server_settings={
+                    "application_name": application_name,
+                    # Events carry times as text, so their zone must not depend on the server's settings.
+                    "timezone": "UTC",
+                    # JIT costs more than any of these statements.
+                    "jit": "off",
+                    # A process that freezes or vanishes in the middle of a move must not keep the run's lock: others
+                    # could not take the run over for as long as its connection seems to live.
+                    "statement_timeout": milliseconds,
+                    "idle_in_transaction_session_timeout": milliseconds,
+                },
             )
-        return cls(pool, load_statements())
+        return cls(pool, load_statements(), timeout)
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A connection without a transaction: each statement commits by itself."""
-        with unavailable():
-            async with self._pool.acquire() as connection:
-                yield Session(connection, self._statements)
+    def within(self, seconds: float) -> "Database":
+        """The same pool for statements that have to be given up sooner."""
+        return Database(self._pool, self._statements, min(seconds, self._timeout))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A connection in a READ COMMITTED transaction, rolled back when the block raises."""
-        with unavailable():
-            async with self._pool.acquire() as connection, connection.transaction():
-                yield Session(connection, self._statements)
+        async with self._session() as session, session.savepoint():
+            yield session
 
     async def one(self, name: str, /, **values: Any) -> Row | None:
         """The first row of one statement in its own commit."""
-        statement = self._statements[name]
-        with unavailable():
-            row: Row | None = await self._pool.fetchrow(
-                statement.text, *[values[parameter] for parameter in statement.parameters]
-            )
-        return row
+        async with self._session() as session:
+            return await session.one(name, **values)
 
     async def row(self, name: str, /, **values: Any) -> Row:
         """The one row that a statement always has, in its own commit."""
-        return _sure(name, await self.one(name, **values))
+        async with self._session() as session:
+            return await session.row(name, **values)
 
     async def all(self, name: str, /, **values: Any) -> Sequence[Row]:
         """All rows of one statement in its own commit."""
-        statement = self._statements[name]
-        with unavailable():
-            rows: Sequence[Row] = await self._pool.fetch(
-                statement.text, *[values[parameter] for parameter in statement.parameters]
-            )
-        return rows
+        async with self._session() as session:
+            return await session.all(name, **values)
 
     async def ping(self) -> None:
         """Returns when the server answers; raises `DatabaseUnavailable`."""
-        with unavailable():
-            await self._pool.fetchval("SELECT 1")
+        await self.one("ping")
 
     async def close(self, timeout: float = 5.0) -> None:
         """Closes the pool; connections still busy after `timeout` seconds are cut."""
@@ -154,20 +136,15 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-
-def _sure(name: str, row: Row | None) -> Row:
-    if row is None:
-        raise LookupError(f"the statement {name} must give a row and gave none")
-    return row
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Turns what asyncpg raises when PostgreSQL is away into `DatabaseUnavailable`, without the address in the text."""
-    try:
-        yield
-    except _AWAY as error:
-        raise DatabaseUnavailable(f"PostgreSQL is unavailable ({type(error).__name__})") from error
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        with unavailable():
+            async with asyncio.timeout(self._timeout):
+                connection = await self._pool.acquire()
+            try:
+                yield Session(connection, self._statements, self._timeout)
+            finally:
+                await self._pool.release(connection)
 
 
 async def _prepare(connection: Any) -> None:
@@ -176,6 +153,10 @@ async def _prepare(connection: Any) -> None:
         "jsonb",
         schema="pg_catalog",
         format="binary",
-        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        encoder=lambda value: b"\x01" + encode_json(value),
         decoder=lambda data: orjson.loads(data[1:]),
     )
+
+
+async def _keep(connection: Any) -> None:
+    """Instead of asyncpg's reset, one more round trip for every statement: nothing in here changes a session."""

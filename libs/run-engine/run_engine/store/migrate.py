@@ -12,7 +12,8 @@ from typing import Any, Final
 import asyncpg
 
 from run_engine.errors import SchemaUnsuitable
-from run_engine.store.database import Database, unavailable
+from run_engine.store.database import Database
+from run_engine.store.faults import unavailable
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 # Any constant will do, as long as everybody who migrates takes the same one.
@@ -47,30 +48,37 @@ def known_migrations(folder: Path = FOLDER) -> list[Migration]:
 
 
 async def migrate(url: str, migrations: list[Migration] | None = None) -> list[Migration]:
-    """Applies what is missing, each step in its own transaction, and returns it. Safe to run many times at once."""
+    """Applies what is missing, each step in its own transaction, and returns it. Safe to run many times at once.
+
+    Raises `DatabaseUnavailable`; the steps before are then applied, the one in the middle is not.
+    """
     migrations = known_migrations() if migrations is None else migrations
     with unavailable():
         connection: Any = await asyncpg.connect(url, timeout=10)
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL, "
-            "oldest_code integer NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
-        )
-        applied = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migrations")
-        missing = [migration for migration in migrations if migration.number > applied]
-        for migration in missing:
-            async with connection.transaction():
-                await connection.execute(migration.sql)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (number, name, oldest_code) VALUES ($1, $2, $3)",
-                    migration.number,
-                    migration.name,
-                    migration.oldest_code,
-                )
-        return missing
-    finally:
-        await connection.close()
+        try:
+            return await _apply(connection, migrations)
+        finally:
+            await connection.close()
+
+
+async def _apply(connection: Any, migrations: list[Migration]) -> list[Migration]:
+    await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL, "
+        "oldest_code integer NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+    )
+    applied = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migrations")
+    missing = [migration for migration in migrations if migration.number > applied]
+    for migration in missing:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations (number, name, oldest_code) VALUES ($1, $2, $3)",
+                migration.number,
+                migration.name,
+                migration.oldest_code,
+            )
+    return missing
 
 
 async def require_suitable_schema(database: Database, migrations: list[Migration] | None = None) -> None:

@@ -1,0 +1,36 @@
+"""Which errors of PostgreSQL pass by themselves. Everything that talks to it does so inside `unavailable()`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+
+from run_engine.errors import DatabaseUnavailable
+
+# The server is away, starting, stopping or a standby, is out of places, memory or disk, or has given a statement up
+# (deadlock, lock, time-out, a schema that has just changed). The same statement may go through a moment later.
+_PASSING: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turns what passes by itself into `DatabaseUnavailable`, without the server's address or values in the text."""
+    try:
+        yield
+    except _PASSING as error:
+        raise DatabaseUnavailable(f"PostgreSQL is unavailable ({type(error).__name__})") from error
