@@ -1,13 +1,15 @@
-"""The ASGI application of the gateway: the paths of all dialects in one router. Built by `bootstrap`."""
+"""The FastAPI application of the gateway: the operations of all dialects on one router. Built by `bootstrap`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 
-from gateway.entrypoints.http.endpoint import Dialect, Draining, Endpoint, Handlers
+from gateway.entrypoints.http.endpoint import Dialect, Draining, Endpoint, Handlers, MethodNotAllowed, UnknownRoute
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,27 @@ class Surface:
     """Path templates as `/v1/threads/{thread_id}`, each with the handlers of its methods."""
 
 
-def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Draining) -> ASGIApp:
+def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Draining) -> FastAPI:
     """Return the application. A path that no dialect knows is refused in the words of the first one."""
-    settings: dict[str, Any] = {"largest_body": largest_body, "draining": draining}
-    routes = [
-        Route(path, Endpoint(surface.dialect, handlers, template=path, **settings))
-        for surface in surfaces
-        for path, handlers in surface.paths
-    ]
-    unknown = Endpoint(surfaces[0].dialect, {}, template="unknown", **settings)
-    return Router(routes, redirect_slashes=False, default=unknown)
+    app = FastAPI(title="Threadworks", redirect_slashes=False, openapi_url=None)
+    endpoints: dict[str, Endpoint] = {}
+    for surface in surfaces:
+        for path, handlers in surface.paths:
+            endpoint = Endpoint(surface.dialect, handlers, template=path, largest_body=largest_body, draining=draining)
+            endpoints[path] = endpoint
+            app.add_api_route(path, endpoint.respond, methods=list(endpoint.methods), response_class=Response)
+            # Other methods must not fall through to a later path that matches too: /threads/runs is no thread.
+            others = [method for method in METHODS if method not in endpoint.methods]
+            app.add_api_route(path, endpoint.respond, methods=others, include_in_schema=False)
+    unknown = Endpoint(surfaces[0].dialect, {}, template="unknown", largest_body=largest_body, draining=draining)
+
+    async def no_operation(request: Request, error: Exception) -> Response:
+        # The router raises 404 for a path that it does not know, 405 for a method that the path's route does not.
+        matched = request.scope.get("route")
+        if isinstance(error, HTTPException) and error.status_code == 405 and matched is not None:
+            endpoint = endpoints[matched.path]
+            return endpoint.refuse(request, MethodNotAllowed(endpoint.methods))
+        return unknown.refuse(request, UnknownRoute())
+
+    app.add_exception_handler(HTTPException, no_operation)
+    return app

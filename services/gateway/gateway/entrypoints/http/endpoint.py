@@ -1,21 +1,21 @@
-"""One path of a dialect: finds the handler of a method, asks who calls, and sends whatever comes of it.
+"""One path of a dialect: finds the handler of a method, asks who calls, and replies with whatever comes of it.
 
-An ASGI application on purpose, without FastAPI's or Starlette's request handling above it: what is checked, and how it
-is refused, is the dialect's (docs/adr/0011).
+FastAPI routes to it and leaves the rest alone: what is checked, and how it is refused, is the dialect's
+(docs/adr/0011).
 """
 
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias
-from uuid import uuid4
 
 import structlog
+from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
-from gateway.entrypoints.http.body import BodyTooLarge, drop_body
+from gateway.entrypoints.http.body import BodyTooLarge
 from gateway.entrypoints.http.exchange import Call, Headers, Reply
+from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Draining:
 
 
 class Endpoint:
-    """ASGI application of one path."""
+    """The operations of one path."""
 
     def __init__(
         self, dialect: Dialect, handlers: Handlers, *, template: str, largest_body: int, draining: Draining
@@ -65,40 +65,39 @@ class Endpoint:
         self._handlers = dict(handlers)
         if "GET" in handlers:
             self._handlers["HEAD"] = handlers["GET"]
-        self._allowed = tuple(self._handlers)
         self._template = template
         self._largest_body = largest_body
         self._draining = draining
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        began = time.monotonic()
-        request_id = f"req_{uuid4().hex}"
-        lingering = False
-        try:
-            reply = await self._answer(scope, receive)
-        except ClientDisconnect:
-            return
-        except Exception as error:  # noqa: BLE001 - the dialect has a reply for everything, and nothing else may answer
-            lingering = isinstance(error, BodyTooLarge)
-            reply = self._dialect.refuse(error, scope["method"], scope["path"])
-            if reply.status >= 500:
-                self._log_failure(error, scope["method"], request_id, reply.status)
-        await self._send(reply, request_id, receive, send, lingering=lingering)
-        log.debug(
-            "request answered",
-            action="request",
-            method=scope["method"],
-            route=self._template,
-            status=reply.status,
-            milliseconds=round((time.monotonic() - began) * 1000, 1),
-            request_id=request_id,
-        )
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the path knows."""
+        return tuple(self._handlers)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
-        handler = self._handlers.get(scope["method"])
+    async def respond(self, request: Request) -> Response:
+        """Answer one request, whatever is raised on the way."""
+        began = time.monotonic()
+        try:
+            reply = await self._answer(request)
+        except ClientDisconnect:
+            return NobodyListens()
+        except Exception as error:  # noqa: BLE001 - the dialect has a reply for everything, and nothing else may answer
+            return self.refuse(request, error, began)
+        return self._response(request, reply, began)
+
+    def refuse(self, request: Request, error: Exception, began: float | None = None) -> Response:
+        """Return the dialect's reply to `error`."""
+        reply = self._dialect.refuse(error, request.method, request.url.path)
+        response = self._response(request, reply, began, lingering=isinstance(error, BodyTooLarge))
+        if reply.status >= 500:
+            self._log_failure(error, request.method, response.request_id, reply.status)
+        return response
+
+    async def _answer(self, request: Request) -> Reply:
+        scope = request.scope
+        handler = self._handlers.get(request.method)
         if handler is None:
-            raise MethodNotAllowed(self._allowed) if self._handlers else UnknownRoute
+            raise MethodNotAllowed(self.methods)
         headers: Headers = dict(scope["headers"])
         tenant_id = await self._dialect.tenant_of(headers)
         return await handler(
@@ -107,27 +106,25 @@ class Endpoint:
                 values=scope["path_params"],
                 query=scope["query_string"],
                 headers=headers,
-                receive=receive,
+                receive=request.receive,
                 largest_body=self._largest_body,
             )
         )
 
-    async def _send(self, reply: Reply, request_id: str, receive: Receive, send: Send, *, lingering: bool) -> None:
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(reply.body)),
-            (b"x-request-id", request_id.encode()),
-            *reply.headers,
-        ]
-        if lingering or self._draining.begun:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if lingering:
-            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-            await drop_body(receive)
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send({"type": "http.response.body", "body": reply.body})
+    def _response(
+        self, request: Request, reply: Reply, began: float | None, *, lingering: bool = False
+    ) -> ReplyResponse:
+        response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
+        log.debug(
+            "request answered",
+            action="request",
+            method=request.method,
+            route=self._template,
+            status=reply.status,
+            milliseconds=None if began is None else round((time.monotonic() - began) * 1000, 1),
+            request_id=response.request_id,
+        )
+        return response
 
     def _log_failure(self, error: Exception, method: str, request_id: str, status: int) -> None:
         # Never the error's own text: a driver's errors quote the values that a statement was given.
