@@ -32,12 +32,12 @@ async def _idle(relay: Relay) -> None:
     await asyncio.wait_for(relay._idle.wait(), 10)
 
 
-async def _at_once(_: float) -> None:
-    await asyncio.sleep(0)
+async def _soon(_: float) -> None:
+    await asyncio.sleep(0.005)
 
 
 def _relay(world: World, bus: Bus, owner: str) -> Relay:
-    return Relay(world.gateway.table, bus.publish, owner=owner, pause=_at_once)
+    return Relay(world.gateway.table, bus.publish, owner=owner, pause=_soon)
 
 
 async def test_what_is_committed_is_published_in_order_and_forgotten(world: World) -> None:

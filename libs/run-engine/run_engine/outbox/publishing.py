@@ -38,4 +38,6 @@ def _record(row: OutboxRow, content: EventContent) -> OutgoingRecord | Undeliver
         encoded = codec.encode(addressed.message)
     except ContractError as error:
         return Undeliverable(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with this row, the others must go out
+        return Undeliverable(f"the row cannot be read ({type(error).__name__})")
     return OutgoingRecord(topic=addressed.topic, key=addressed.key, value=encoded.value, headers=encoded.headers)

@@ -2,12 +2,14 @@
 
 Rows are published in the order of their ids together with every older unpublished row of their threads, whoever owns
 it: so first deliveries of a run are in `seq` order, and only repeats can follow late. Nothing is locked while sending.
+Commits tell of their rows; those of a commit whose reply was lost are found by looking.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -20,7 +22,10 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 500
 """Rows of one round: enough to keep the pipeline to the broker full, few enough to hold in memory many times over."""
 RETRY_SECONDS: Final = 1.0
-"""Pause after a round in which something could not be published or the database was away."""
+"""Pause after a round in which nothing could be published, or the database was away."""
+LOOK_SECONDS: Final = 2.0
+"""Between two looks for rows of ours that no commit has told of; also the longest that new rows go before those that
+had to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,86 +65,123 @@ class Relay:
         self._publish = publish
         self._owner = owner
         self._pause = pause
-        self._pending: dict[int, None] = {}
+        # Dictionaries serve as ordered sets. New rows go before those that had to wait: what cannot be published must
+        # not hold up what can. But now and then it is their turn, or they would wait for as long as new rows come.
+        self._fresh: dict[int, None] = {}
+        self._waiting: dict[int, None] = {}
+        self._turn_of_waiting = False
+        self._batch = BATCH
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def backlog(self) -> int:
         """Number of rows that this process knows of and has not published yet."""
-        return len(self._pending)
+        return len(self._fresh) + len(self._waiting)
 
     def poke(self, ids: Sequence[int]) -> None:
         """Adds committed rows."""
-        self._pending.update(dict.fromkeys(ids))
+        self._fresh.update(dict.fromkeys(ids))
         self._idle.clear()
         self._work.set()
 
     async def start(self) -> None:
-        """Begins to publish, with what this process owns already (after a restart under the same name, nothing)."""
-        self._task = asyncio.create_task(self._run(), name="relay")
+        """Begins to publish."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="relay"),
+            asyncio.create_task(self._keep_looking(), name="relay-look"),
+        ]
 
     async def stop(self, timeout: float = 5.0) -> None:
         """Publishes what is pending for at most `timeout` seconds, then stops; the rest is adopted by others."""
-        if self._task is None:
+        if not self._tasks:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout)
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
 
     async def _run(self) -> None:
         while True:
             await self._work.wait()
-            if not self._pending:
+            if not self.backlog:
                 self._work.clear()
                 self._idle.set()
                 continue
-            ids = sorted(self._pending)[:BATCH] if len(self._pending) > BATCH else list(self._pending)
+            turn_of_waiting = not self._fresh or (self._turn_of_waiting and bool(self._waiting))
+            ids = list(islice(self._waiting if turn_of_waiting else self._fresh, self._batch))
+            progress, waiting = False, set(ids)
+            # Where a round fails as a whole, the next ones are smaller: too much for a statement or one row that
+            # nobody can handle must not keep the rows beside it for ever.
+            self._batch = max(1, self._batch // 2)
             try:
-                clean = await self._round(ids)
+                progress, waiting = await self._round(ids)
+                self._batch = BATCH
             except DatabaseUnavailable:
-                log.warning("events wait: the database is away", action="relay_waits", pending=len(self._pending))
-                clean = False
-            if not clean:
+                log.warning("events wait: the database is away", action="relay_waits", pending=self.backlog)
+            except Exception as error:  # noqa: BLE001 - a relay that died would publish nothing any more
+                log.error("a round of publishing failed", action="relay_fault", error=type(error).__name__)
+            for row_id in ids:
+                self._fresh.pop(row_id, None)
+                self._waiting.pop(row_id, None)
+            self._waiting.update(dict.fromkeys(row_id for row_id in ids if row_id in waiting))
+            if turn_of_waiting:
+                self._turn_of_waiting = False
+            if not progress:
                 await self._pause(RETRY_SECONDS)
 
-    async def _round(self, ids: Sequence[int]) -> bool:
-        """Publishes one batch; False when some of it has to be tried again."""
+    async def _round(self, ids: Sequence[int]) -> tuple[bool, set[int]]:
+        """Publishes one batch. Whether that led anywhere, and the rows that have to be tried again."""
         rows = await self._table.unpublished(ids)
         deliveries = await self._publish(rows) if rows else []
         done: list[int] = []
-        waiting: set[int] = set()
+        refused: list[tuple[OutboxRow, str]] = []
+        waiting: dict[int, str] = {}
         for row, delivery in zip(rows, deliveries, strict=True):
             match delivery:
                 case None:
                     done.append(row.id)
                 case Undeliverable(reason):
-                    log.error(
-                        "an event can never be published and was set aside",
-                        action="outbox_rejected",
-                        event_type=row.type,
-                        event_id=str(row.event_id),
-                        run_id=row.run_id,
-                        reason=reason,
-                    )
-                    await self._table.reject(row.id, reason)
+                    refused.append((row, reason))
                 case NotNow(reason):
-                    waiting.add(row.id)
-                    log.warning(
-                        "an event could not be published yet",
-                        action="publish_retry",
-                        event_type=row.type,
-                        run_id=row.run_id,
-                        reason=reason,
-                    )
+                    waiting[row.id] = reason
         if done:
             await self._table.delete(done)
-        for row_id in ids:
-            if row_id not in waiting:
-                self._pending.pop(row_id, None)
-        return not waiting
+        for row, reason in refused:
+            log.error(
+                "an event can never be published and was set aside",
+                action="outbox_rejected",
+                event_type=row.type,
+                event_id=str(row.event_id),
+                run_id=row.run_id,
+                reason=reason,
+            )
+            await self._table.reject(row.id, reason)
+        if waiting:
+            log.warning(
+                "events could not be published yet",
+                action="publish_retry",
+                rows=len(waiting),
+                pending=self.backlog,
+                reason=next(iter(waiting.values())),
+            )
+        return len(waiting) < len(rows) or not rows, set(waiting)
+
+    async def _keep_looking(self) -> None:
+        """Finds rows of ours that no commit has told of: its reply was lost, or whoever waited for it was cancelled."""
+        while True:
+            await self._pause(LOOK_SECONDS)
+            self._turn_of_waiting = True
+            try:
+                owned = await self._table.owned(self._owner, BATCH)
+            except DatabaseUnavailable:
+                continue  # what publishes says so
+            except Exception as error:  # noqa: BLE001 - as above
+                log.error("looking for unpublished events failed", action="relay_fault", error=type(error).__name__)
+                continue
+            if forgotten := [row_id for row_id in owned if row_id not in self._fresh and row_id not in self._waiting]:
+                self.poke(forgotten)

@@ -1,19 +1,22 @@
 -- name: unpublished
 -- The given events and every older unpublished one of their threads, whoever owns it, in the order of publication.
-SELECT o.* FROM outbox o WHERE o.id = ANY(:ids::bigint[])
-UNION
-SELECT older.* FROM outbox mine
-JOIN outbox older ON older.tenant_id = mine.tenant_id AND older.thread_id = mine.thread_id AND older.id < mine.id
-WHERE mine.id = ANY(:ids::bigint[])
-ORDER BY id;
+WITH newest AS MATERIALIZED (
+    SELECT tenant_id, thread_id, max(id) AS id FROM outbox WHERE id = ANY(:ids::bigint[]) GROUP BY tenant_id, thread_id
+)
+SELECT o.* FROM newest n JOIN outbox o ON o.tenant_id = n.tenant_id AND o.thread_id = n.thread_id AND o.id <= n.id
+ORDER BY o.id;
 
 -- name: owned
 -- Ids of the events a process still has to publish.
 SELECT id FROM outbox WHERE owner = :owner ORDER BY id LIMIT :limit;
 
 -- name: delete_published!
--- Forgets events that Kafka has acknowledged.
-DELETE FROM outbox WHERE id = ANY(:ids::bigint[]);
+-- Forgets events that Kafka has acknowledged. Another relay may be deleting some of them, in the order of another plan:
+-- waiting for it could be a deadlock, and is of no use.
+WITH free AS MATERIALIZED (
+    SELECT id FROM outbox WHERE id = ANY(:ids::bigint[]) FOR UPDATE SKIP LOCKED
+)
+DELETE FROM outbox USING free WHERE outbox.id = free.id;
 
 -- name: reject!
 -- Sets an event aside that can never be published.
