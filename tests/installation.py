@@ -98,7 +98,8 @@ class Installation:
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Asks for the end as a terminal or Kubernetes does; gives the exit code."""
-        assert self._process is not None
+        if self._process is None:
+            return 0
         while self._clients:
             await self._clients.pop().close()
         if self._process.returncode is None:
@@ -108,3 +109,18 @@ class Installation:
         if self._reading is not None:
             await self._reading
         return code
+
+
+class StartUp:
+    """Starts `threadworks up` with what a test holds in its hands; `started` is what it has to stop again."""
+
+    def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
+        self._data_dir = data_dir
+        self._environment = environment
+        self.started: list[Installation] = []
+
+    async def __call__(self, **environment: str) -> Installation:
+        installation = Installation("up", self._data_dir, {**self._environment, **environment})
+        self.started.append(installation)
+        await installation.start()
+        return installation

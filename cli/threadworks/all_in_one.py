@@ -114,7 +114,7 @@ class AllInOne:
         )
         await simulator.start()
         self._started.push_async_callback(simulator.stop)
-        return simulator.base_url, SecretStr("simulated")
+        return simulator.base_url, SecretStr("sk-simulated")
 
     async def _moodle(self) -> tuple[str, SecretStr]:
         if self._settings.moodle_base_url:

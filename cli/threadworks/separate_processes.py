@@ -105,7 +105,7 @@ class SeparateProcesses:
         if self._settings.simulates_model:
             port = free_port()
             parts.append(self._simulator("simulator-model", "model_simulator", port))
-            pointed |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "simulated"}
+            pointed |= {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "sk-simulated"}
         if self._settings.simulates_moodle:
             port = free_port()
             parts.append(self._simulator("simulator-moodle", "moodle_simulator", port))

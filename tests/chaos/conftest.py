@@ -2,12 +2,12 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 from held_model import HeldModel
-from installation import Installation
+from installation import StartUp
 from model_simulator import ModelSimulator
 from moodle_simulator.owners import DEMO_TOKEN
 from moodle_simulator.server import MoodleSimulator
@@ -31,28 +31,19 @@ async def moodle() -> AsyncIterator[MoodleSimulator]:
     await simulator.stop()
 
 
-StartUp = Callable[..., Awaitable[Installation]]
-
-
 @pytest_asyncio.fixture
 async def start_up(model: HeldModel, moodle: MoodleSimulator) -> AsyncIterator[StartUp]:
     """Starts `threadworks up` on the test's model and Moodle, with more settings where given."""
-    started: list[Installation] = []
     data_dir = Path(tempfile.mkdtemp(prefix="threadworks-chaos-"))
-
-    async def start(**environment: str) -> Installation:
-        told = {
+    starting = StartUp(
+        data_dir,
+        {
             **model.environment,
             "THREADWORKS_MOODLE_BASE_URL": moodle.base_url,
             "THREADWORKS_MOODLE_TOKEN": DEMO_TOKEN,
-            **environment,
-        }
-        installation = Installation("up", data_dir, told)
-        started.append(installation)
-        await installation.start()
-        return installation
-
-    yield start
-    for installation in started:
+        },
+    )
+    yield starting
+    for installation in starting.started:
         await installation.stop()
     shutil.rmtree(data_dir, ignore_errors=True)

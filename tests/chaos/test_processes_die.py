@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import orjson
 import psutil
 from held_model import HeldModel
-from installation import Installation
+from installation import Installation, StartUp
 from moodle_simulator.server import MoodleSimulator
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, InternalServerError
 from openai.types.beta.threads import Run
 from threadworks import demo
-from threadworks.local_servers import LocalKafka
+from threadworks.local_servers import LocalKafka, LocalPostgres
 
-StartUp = Callable[..., Awaitable[Installation]]
 QUESTION = "gib mir die termine von moodle"
 
 
@@ -92,6 +91,72 @@ async def test_the_moodle_tool_is_killed_while_a_call_is_out(start_up: StartUp, 
     await check_answered_once(client, run)
 
 
+async def test_a_frozen_orchestrator_wakes_after_its_run_went_on_without_it(
+    start_up: StartUp, model: HeldModel, moodle: MoodleSimulator
+) -> None:
+    installation = await start_up()
+    client = installation.client()
+    await model.script({"after_tools": True, "steps": [{"answer": 2}, {"gate": "middle"}, {"answer": True}]})
+    run = await ask(client)
+    await model.wait(gate="middle", timeout=60)
+    zombie = driver_of(installation, run)
+    zombie.suspend()
+    done = await ended(client, run, 60)
+    assert done.status == "completed"
+    before = (await client.beta.threads.messages.list(run.thread_id)).data
+    zombie.resume()
+    await model.release("middle")
+    after = await ask(client)  # both orchestrators work again, and the zombie has had its chance to write
+    assert (await ended(client, after, 60)).status == "completed"
+    assert (await client.beta.threads.messages.list(run.thread_id)).data == before
+    await check_answered_once(client, run)
+    assert moodle.script.calls["core_course_get_contents"] == 2
+
+
+async def test_a_gateway_is_killed_right_after_its_reply(start_up: StartUp) -> None:
+    installation = await start_up()
+    for _ in range(5):
+        client = installation.client()
+        run = await ask(client)
+        (victim,) = installation.processes("gateway")
+        victim.kill()
+        # The listening socket is the supervisor's: the next connection waits in it for the next gateway.
+        assert (await ended(installation.client(), run, 60)).status == "completed"
+        await check_answered_once(installation.client(), run)
+
+
+async def test_postgres_is_away_for_fifteen_seconds(start_up: StartUp, server_directory: Path) -> None:
+    postgres = LocalPostgres(server_directory / "chaos-postgres")
+    await postgres.start()
+    try:
+        installation = await start_up(THREADWORKS_DATABASE_URL=postgres.url())
+        client = installation.client()
+        assert (await ended(client, await ask(client), 60)).status == "completed"
+        running = [await ask(client) for _ in range(5)]
+        await postgres.kill()
+        refused = 0
+        came_back = asyncio.create_task(_start_again(postgres, 15))
+        while not came_back.done():
+            try:
+                await ask(client)
+            except InternalServerError as error:
+                assert error.status_code == 503
+                assert error.body is not None
+                refused += 1
+            await asyncio.wait({came_back}, timeout=1)
+        await came_back
+        assert refused > 3
+        for run in running:
+            assert (await ended(client, run, 120)).status == "completed"
+            await check_answered_once(client, run)
+        for process in [*installation.processes("run_orchestrator"), *installation.processes("moodle_tool")]:
+            assert process.create_time() < time.time() - 15, "nobody had to be started again"
+    finally:
+        for left in start_up.started:
+            await left.stop()
+        await postgres.stop()
+
+
 async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: LocalKafka) -> None:
     installation = await start_up(THREADWORKS_KAFKA_BOOTSTRAP=own_kafka.bootstrap_servers)
     client = installation.client()
@@ -110,6 +175,6 @@ async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: Lo
         await check_answered_once(client, run)
 
 
-async def _start_again(kafka: LocalKafka, seconds: float) -> None:
+async def _start_again(server: LocalKafka | LocalPostgres, seconds: float) -> None:
     await asyncio.sleep(seconds)  # the outage itself
-    await kafka.start()
+    await server.start()

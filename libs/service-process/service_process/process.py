@@ -102,6 +102,7 @@ async def serve(
 async def _start(name: str, bus: EventBus, service: Service, ops: OpsServer) -> BaseException:
     """Start everything, then return what the service died of, if it does."""
     await ops.start()  # first, so that /readyz can tell what the others wait for
+    log.info("the ops port is open", action="ops_started", ops_port=ops.port)
     await bus.start()
     await service.start()
     log.info("ready", action="started", service_name=name, ops_port=ops.port)

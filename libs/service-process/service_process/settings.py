@@ -3,7 +3,7 @@
 import sys
 from typing import Literal, TypeVar, overload
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "THREADWORKS_"
@@ -67,10 +67,17 @@ def _sentence(settings: type[BaseSettings], place: str, problem: str, message: s
     message = message.removeprefix("Value error, ")
     if not place:
         return message
-    # A field with an alias is reported under the alias, which is then the whole name of the variable.
-    field = settings.model_fields.get(place.lower())
-    name = place if place.isupper() else PREFIX + place.upper()
-    if field is None:
-        field = next((f for f in settings.model_fields.values() if place in str(f.validation_alias)), None)
-    wanted = f", set it to {field.description}" if field is not None and field.description else ""
+    name, wanted = _variable(settings, place)
     return f"{name} is not set{wanted}" if problem == "missing" else f"{name}: {message}{wanted}"
+
+
+def _variable(settings: type[BaseSettings], place: str) -> tuple[str, str]:
+    """The variable that a field is read from, and what it must be; a field is reported by its name or an alias."""
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+        if place == name or place in choices:
+            given = [choice for choice in choices if isinstance(choice, str) and choice.isupper()]
+            variable = given[0] if given else PREFIX + name.upper()
+            return variable, f", set it to {field.description}" if field.description else ""
+    return PREFIX + place.upper(), ""

@@ -1,7 +1,7 @@
 """Wrong settings end a process with one line that names them, and never shows a value."""
 
 import pytest
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from service_process import ProcessSettings, load_settings
 
@@ -11,6 +11,9 @@ class Settings(BaseSettings):
 
     moodle_token: SecretStr = Field(min_length=8)
     places: int = 3
+    model_key: SecretStr = Field(
+        default=SecretStr("x"), min_length=1, validation_alias=AliasChoices("model_key", "MODEL_KEY")
+    )
 
     @model_validator(mode="after")
     def _odd(self) -> "Settings":
@@ -39,9 +42,11 @@ def test_a_wrong_value_is_named_and_not_shown(
 ) -> None:
     monkeypatch.setenv("THREADWORKS_MOODLE_TOKEN", "s3cret!")
     monkeypatch.setenv("THREADWORKS_PLACES", "many")
+    monkeypatch.setenv("MODEL_KEY", "")
     error = _refused(capsys, Settings)
     assert "THREADWORKS_MOODLE_TOKEN" in error
     assert "THREADWORKS_PLACES" in error
+    assert " MODEL_KEY: " in error
     assert "s3cret!" not in error
     assert "many" not in error
 

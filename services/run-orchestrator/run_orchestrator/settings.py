@@ -5,13 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PREFIX = "THREADWORKS_"
-
 
 class OrchestratorSettings(BaseSettings):
     """What the service needs whatever bus it runs on; `threadworks run` gives these by keyword."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
 
     database_url: SecretStr = Field(min_length=1)
     """`postgresql://user:password@host/name` of the run engine's database. Secret because of the password."""
@@ -54,30 +52,3 @@ class OrchestratorSettings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return {name.strip() for name in value.split(",") if name.strip()} if isinstance(value, str) else value
-
-
-class ProcessSettings(BaseSettings):
-    """What the service needs as a process of its own: Kafka, logs and the ops port."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
-
-    kafka_bootstrap: str = Field(min_length=1)
-    """Brokers of the cluster, `host:port[,host:port…]`. No default: a wrong guess would wait for ever."""
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """As the listener is configured. PLAINTEXT suits a broker on the same machine."""
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    """How a SASL listener checks the password."""
-    kafka_sasl_username: str | None = None
-    """Needed for SASL."""
-    kafka_sasl_password: SecretStr | None = None
-    """Needed for SASL."""
-    kafka_ca_file: str | None = None
-    """Certificates to check the brokers' with; the system's when not set."""
-    ops_port: int = Field(default=0, ge=0, le=65535)
-    """Port of /healthz, /readyz and /metrics. 0 = any free one, so that two copies on one machine never collide."""
-    ops_host: str = "127.0.0.1"
-    """Address of the ops port. Loopback, because it answers without a key; Kubernetes needs 0.0.0.0."""
-    log_format: Literal["auto", "json", "console"] = "auto"
-    """`auto` writes text for people on a terminal and JSON elsewhere."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Events below this level are dropped."""

@@ -35,10 +35,9 @@ async def ended(**settings: str) -> tuple[int | None, str]:
 async def test_missing_settings_are_named_in_one_line() -> None:
     code, output = await ended()
     assert code == 2
-    assert output.splitlines() == [
-        "run-orchestrator cannot start: THREADWORKS_KAFKA_BOOTSTRAP is not set; THREADWORKS_DATABASE_URL is not set; "
-        "OPENAI_API_KEY is not set"
-    ]
+    assert len(output.splitlines()) == 1
+    for name in ("THREADWORKS_KAFKA_BOOTSTRAP", "THREADWORKS_DATABASE_URL", "OPENAI_API_KEY"):
+        assert f" {name} is not set" in output
 
 
 async def test_wrong_settings_are_named_without_their_value() -> None:

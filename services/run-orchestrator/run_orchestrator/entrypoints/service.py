@@ -16,7 +16,7 @@ from run_engine.store.driving import Driving
 from run_engine.sweeper import Sweeper
 
 from run_orchestrator.application.claiming import Claiming
-from run_orchestrator.application.driven_runs import DrivenRuns
+from run_orchestrator.application.driven_runs import HANDING_BACK_SECONDS, DrivenRuns
 from run_orchestrator.application.places import Places
 from run_orchestrator.application.tool_registry import ToolRegistry
 from run_orchestrator.entrypoints.consumers import (
@@ -33,6 +33,11 @@ LAST_CLAIM_SECONDS: Final = 10.0
 """Longest wait for a claim that is under way when the service stops: the time-out of a statement."""
 CLOSING_SECONDS: Final = 15.0
 """One deadline for everything after the runs: subscriptions, the relay's last events, the connections."""
+
+
+def longest_stop(drain_seconds: float) -> float:
+    """Seconds that `Service.stop` takes at the most: the last claim, the drain, handing back, closing."""
+    return LAST_CLAIM_SECONDS + drain_seconds + HANDING_BACK_SECONDS + CLOSING_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
