@@ -35,5 +35,5 @@ class MoodleToolSettings(BaseSettings):
     moodle_request_timeout: float = Field(default=10.0, gt=0)
     """Seconds for one attempt. A course of 390 modules took a real Moodle 0.3 s."""
     moodle_call_timeout: float = Field(default=60.0, gt=0)
-    """Seconds that a run waits for an answer, announced to the orchestrator. Enough to outlive a restart of this service
-    or a short outage of Kafka: after that the model is told that no answer came."""
+    """Seconds that a run waits for an answer, announced to the orchestrator. Enough to outlive a restart of this
+    service or a short outage of Kafka: after that the model is told that no answer came."""
