@@ -107,6 +107,7 @@ class Lease:
         self._pause = pause
         self._seen_unknown: frozenset[RunKey] = frozenset()
         self._task: asyncio.Task[None] | None = None
+        self._handing_back: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Registers the process and begins to renew."""
@@ -115,11 +116,11 @@ class Lease:
 
     async def stop(self) -> None:
         """Ends the lease at once: what is left is free for others."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        tasks = [task for task in (self._task, self._handing_back) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._handing_back = None
         with suppress(DatabaseUnavailable):
             await self._liveness.retire()
 
@@ -130,6 +131,8 @@ class Lease:
                 await self.renew()
             except DatabaseUnavailable:
                 log.warning("the lease could not be renewed: the database is away", action="lease_renewal_failed")
+            except Exception as error:  # noqa: BLE001 - without its lease a process loses every run
+                log.error("a renewal failed", action="lease_fault", error=type(error).__name__)
 
     async def renew(self) -> None:
         """One renewal, and what follows from it. Raises `DatabaseUnavailable`."""
@@ -144,14 +147,32 @@ class Lease:
         )
         self._seen_unknown = report.seen_unknown
         for claim in report.taken_away:
-            self._runs.taken_away(claim)
+            _tell(self._runs.taken_away, claim)
         for claim in report.cancelling:
-            self._runs.cancel_requested(claim)
-        if self._driving is not None:
-            for tenant_id, run_id, attempt in report.unknown:
-                log.warning("a claim without a driver is handed back", action="claim_handed_back", run_id=run_id)
-                with suppress(Fenced):
-                    await self._driving.hand_back(tenant_id, run_id, attempt)
+            _tell(self._runs.cancel_requested, claim)
+        # In a task of its own, because it may have to wait for locks, and a renewal must not.
+        if self._driving is not None and report.unknown and (self._handing_back is None or self._handing_back.done()):
+            self._handing_back = asyncio.create_task(_hand_back(self._driving, report.unknown), name="hand-back")
+
+
+async def _hand_back(driving: Driving, claims: frozenset[RunKey]) -> None:
+    for tenant_id, run_id, attempt in claims:
+        log.warning("a claim without a driver is handed back", action="claim_handed_back", run_id=run_id)
+        try:
+            await driving.hand_back(tenant_id, run_id, attempt)
+        except Fenced:
+            log.debug("it is not ours any more", action="claim_fenced", run_id=run_id)
+        except Exception as error:  # noqa: BLE001 - the next report names it again
+            log.error(
+                "it could not be handed back", action="hand_back_failed", run_id=run_id, error=type(error).__name__
+            )
+
+
+def _tell(hear: Callable[[RunKey], None], claim: RunKey) -> None:
+    try:
+        hear(claim)
+    except Exception as error:  # noqa: BLE001 - the next report says it again, and the others must hear theirs
+        log.error("a run could not be stopped", action="lease_fault", run_id=claim[1], error=type(error).__name__)
 
 
 def _key(run: OwnedRun) -> RunKey:

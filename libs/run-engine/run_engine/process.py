@@ -5,7 +5,7 @@ from uuid import uuid4
 from event_bus import Publisher
 
 from run_engine.events import EventContent
-from run_engine.lease import DrivenRuns, Lease, NothingDriven
+from run_engine.lease import RENEWAL, DrivenRuns, Lease, NothingDriven
 from run_engine.outbox.publishing import publish_with
 from run_engine.outbox.relay import Relay
 from run_engine.outbox.rows import OutboxTable
@@ -31,7 +31,8 @@ class EngineProcess:
         """The name of this process in `workers`, new at every start: a restarted process is another one."""
         self.relay = Relay(OutboxTable(database), publish_with(publisher, event_content), owner=self.worker)
         self.writer = Writer(self.worker, self.relay.poke)
-        self._liveness = Liveness(database, self.worker, role)
+        # A renewal that gets no answer is given up while the lease still has time for another one.
+        self._liveness = Liveness(database.within(RENEWAL.total_seconds()), self.worker, role)
         self._lease: Lease | None = None
 
     async def start(self, runs: DrivenRuns | None = None, driving: Driving | None = None) -> None:
@@ -42,7 +43,11 @@ class EngineProcess:
 
     async def stop(self) -> None:
         """Publishes what is pending, ends the lease, closes the pool."""
-        await self.relay.stop()
-        if self._lease is not None:
-            await self._lease.stop()
-        await self.database.close()
+        try:
+            await self.relay.stop()
+        finally:
+            try:
+                if self._lease is not None:
+                    await self._lease.stop()
+            finally:
+                await self.database.close()
