@@ -7,7 +7,7 @@ import pytest
 from engine_world import World, call, new_id, user
 from run_engine.domain.objects import Usage
 from run_engine.domain.status import RunStatus, StepStatus
-from run_engine.errors import DatabaseUnavailable, NotFound
+from run_engine.errors import NotFound
 from run_engine.lease import LEASE
 from run_engine.sweeper import STALE, TICK, Sweeper
 
@@ -148,7 +148,8 @@ async def test_pruning_forgets_old_history_and_dead_processes_that_hold_nothing(
     await empty.liveness.retire()
     alive = await world.live_worker()
     await world.sql("UPDATE run_events SET created_at = clock_timestamp() - interval '8 days'")
-    await alive.sweeps.prune(timedelta(days=7))
+    assert await alive.sweeps.prune_history(timedelta(days=7)) == 2
+    await alive.sweeps.prune_workers(timedelta(days=7))
     assert await world.events(ended) == []
     assert await world.events(run) != [], "a run that is not over keeps its history"
     left = {row["id"] for row in await world.sql("SELECT id FROM workers")}
@@ -209,24 +210,3 @@ async def test_a_sweeper_is_patient_again_after_an_outage(lonely_world: World) -
         clock.now += TICK.total_seconds()
         await sweeper.tick()
     assert (await world.read(run)).status is RunStatus.QUEUED
-
-
-async def test_the_sweeper_survives_a_database_that_is_away() -> None:
-    ticks: list[str] = []
-
-    class Away:
-        async def expire_runs(self) -> int:
-            ticks.append("tick")
-            raise DatabaseUnavailable("away")
-
-    class Stopped(Exception):
-        pass
-
-    async def pause(_: float) -> None:
-        if len(ticks) == 3:
-            raise Stopped
-
-    sweeper = Sweeper(Away(), pause=pause)  # type: ignore[arg-type]
-    with pytest.raises(Stopped):
-        await sweeper._run()
-    assert len(ticks) == 3
