@@ -12,13 +12,13 @@ import orjson
 from message_contracts import Message, catalogue
 
 from run_engine.outbox.rows import OutboxRow
+from run_engine.process_names import event_source
 
 EventContent = Literal["inline", "reference"]
 """Whether public events carry text, or always a reference to it (data protection)."""
 
 INLINE_LIMIT: Final = 65_536
 """Bytes of text that a public event carries at the most."""
-SOURCE: Final = "/threadworks/run-engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def address(row: OutboxRow, content: EventContent) -> Addressed:
 def _message(row: OutboxRow, data: dict[str, Any]) -> Message:
     return Message(
         id=str(row.event_id),
-        source=SOURCE,
+        source=event_source(row.producer),
         type=row.type,
         subject=row.subject,
         tenant=row.tenant_id,

@@ -9,6 +9,7 @@ from run_engine.lease import RENEWAL, DrivenRuns, Lease, NothingDriven
 from run_engine.outbox.publishing import publish_with
 from run_engine.outbox.relay import Relay
 from run_engine.outbox.rows import OutboxTable
+from run_engine.process_names import process_name
 from run_engine.store.database import Database
 from run_engine.store.driving import Driving
 from run_engine.store.liveness import Liveness
@@ -16,7 +17,10 @@ from run_engine.store.writer import Writer
 
 
 class EngineProcess:
-    """One process on the engine. Construct it after the database is connected; `start` before the first write."""
+    """One process on the engine. Construct it after the database is connected; `start` before the first write.
+
+    `role` is the name of the service, and the source of the events it commits: gateway or run-orchestrator.
+    """
 
     def __init__(
         self,
@@ -27,8 +31,8 @@ class EngineProcess:
         event_content: EventContent = "inline",
     ) -> None:
         self.database = database
-        self.worker = f"{role}-{uuid4()}"
-        """The name of this process in `workers`, new at every start: a restarted process is another one."""
+        self.worker = process_name(role, uuid4())
+        """The name of this process in `workers`."""
         self.relay = Relay(OutboxTable(database), publish_with(publisher, event_content), owner=self.worker)
         self.writer = Writer(self.worker, self.relay.poke)
         # A renewal that gets no answer is given up while the lease still has time for another one.

@@ -147,7 +147,8 @@ async def test_rows_that_have_to_wait_hold_up_no_others(world: World) -> None:
     bus = Bus()
     stuck = new_id("thread")
     found = await world.sql(
-        "INSERT INTO outbox (owner, tenant_id, thread_id, type, subject, data, created_at) SELECT $1, $2, $3, "
+        "INSERT INTO outbox (owner, producer, tenant_id, thread_id, type, subject, data, created_at) "
+        "SELECT $1, $1, $2, $3, "
         "'threadworks.message.created.v1', 'x', '{}', clock_timestamp() FROM generate_series(1, $4::int) RETURNING id",
         world.gateway.name,
         world.tenant,
@@ -223,7 +224,8 @@ async def test_a_row_that_is_set_aside_does_not_bring_the_others_back(world: Wor
 
 async def test_a_long_backlog_of_one_thread_is_read_in_one_go(world: World) -> None:
     found = await world.sql(
-        "INSERT INTO outbox (owner, tenant_id, thread_id, type, subject, data, created_at) SELECT 'x', $1, 'busy', "
+        "INSERT INTO outbox (owner, producer, tenant_id, thread_id, type, subject, data, created_at) "
+        "SELECT 'x', 'x', $1, 'busy', "
         "'x', 'x', jsonb_build_object('text', repeat(md5(i::text), 30)), clock_timestamp() "
         "FROM generate_series(1, 3000) i RETURNING id",
         world.tenant,

@@ -232,8 +232,8 @@ async def test_a_mountain_of_events_is_adopted_in_batches(lonely_world: World) -
     world, clock = lonely_world, Clock()
     dead, alive = await world.live_worker(), await world.live_worker()
     await world.sql(
-        "INSERT INTO outbox (owner, tenant_id, thread_id, type, subject, data, created_at) "
-        "SELECT $1, 't', 'thread_' || i % 100, 'x', 'x', '{}', clock_timestamp() FROM generate_series(1, 12000) i",
+        "INSERT INTO outbox (owner, producer, tenant_id, thread_id, type, subject, data, created_at) "
+        "SELECT $1, $1, 't', 'thread_' || i % 100, 'x', 'x', '{}', clock_timestamp() FROM generate_series(1, 12000) i",
         dead.name,
     )
     await dead.liveness.retire()

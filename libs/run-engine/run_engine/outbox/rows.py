@@ -15,6 +15,8 @@ class OutboxRow:
 
     id: int
     event_id: UUID
+    producer: str
+    """The process that committed it, whoever publishes it."""
     tenant_id: str
     thread_id: str
     run_id: str | None

@@ -23,6 +23,7 @@ DELETE FROM outbox USING free WHERE outbox.id = free.id;
 WITH removed AS (
     DELETE FROM outbox WHERE id = :id RETURNING *
 )
-INSERT INTO outbox_rejected (id, event_id, tenant_id, thread_id, run_id, seq, type, subject, data, created_at, reason)
-SELECT id, event_id, tenant_id, thread_id, run_id, seq, type, subject, data, created_at, :reason FROM removed
+INSERT INTO outbox_rejected (id, event_id, producer, tenant_id, thread_id, run_id, seq, type, subject, data, created_at,
+                             reason)
+SELECT id, event_id, producer, tenant_id, thread_id, run_id, seq, type, subject, data, created_at, :reason FROM removed
 ON CONFLICT (id) DO NOTHING;
