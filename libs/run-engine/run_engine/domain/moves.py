@@ -163,6 +163,13 @@ def lose_worker(run: RunState) -> RunState:
     return move(run, Trigger.LOSE_WORKER)
 
 
+def cancel(status: RunStatus, *, driven: bool) -> RunStatus:
+    """Where a client's cancellation leads; raises `IllegalMove`. An imported run has no worker that could be asked."""
+    if not driven and status not in ENDED:
+        return RunStatus.CANCELLED
+    return target(status, Trigger.CANCEL)
+
+
 def holds_thread(status: RunStatus) -> bool:
     """Whether a run in `status` locks its thread against new messages and other runs."""
     return status not in ENDED

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from run_engine.domain.drafts import NewToolCall
 from run_engine.domain.moves import Trigger, target
@@ -13,6 +14,9 @@ from run_engine.store.database import Database, Row, Session
 from run_engine.store.endings import end_locked_run, queue_locked_run
 from run_engine.store.paging import HIGHEST, LOWEST
 from run_engine.store.writer import Writer
+
+LONGEST_TIMEOUT: Final = 86_400.0
+"""Seconds that a call waits for its service at the most, whatever the service announced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ class Driving:
             call_names=[call.name for call in calls],
             call_arguments=[call.arguments for call in calls],
             call_services=[call.service for call in calls],
-            call_timeouts=[call.timeout if call.service is not None else None for call in calls],
+            call_timeouts=[_allowed(call) for call in calls],
         )
         self._committed(run, row)
 
@@ -148,6 +152,11 @@ class Driving:
         if row is None:
             raise Fenced(run.id)
         self._writer.committed(row["outbox_ids"])
+
+
+def _allowed(call: NewToolCall) -> float | None:
+    # Services announce any number. No caller could read a time beyond the year 9999.
+    return None if call.service is None or call.timeout is None else min(call.timeout, LONGEST_TIMEOUT)
 
 
 def _message_reason(reason: str | None) -> str:

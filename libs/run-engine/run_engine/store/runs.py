@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
-from run_engine.domain.moves import Trigger, target
+from run_engine.domain.moves import cancel
 from run_engine.domain.objects import Metadata, Run, RunStep
 from run_engine.domain.status import RunStatus
 from run_engine.domain.tool_outputs import check_outputs
@@ -119,7 +119,7 @@ class Runs:
         """Cancels at once what no worker holds; asks the worker otherwise. Raises `NotFound` and `IllegalMove`."""
         async with self._database.transaction() as session:
             locked = await self._lock(session, tenant_id, thread_id, run_id)
-            moved = target(RunStatus(locked["status"]), Trigger.CANCEL)
+            moved = cancel(RunStatus(locked["status"]), driven=locked["driven"])
             if moved is RunStatus.CANCELLED:
                 outbox_ids = await end_locked_run(session, self._writer.owner, locked, moved)
             else:

@@ -1,6 +1,7 @@
 -- name: answer_calls^
 -- Stores outputs of open calls and lowers the counts; the last one completes the step and queues the run. Calls that
--- are answered already, of ended runs, or of the other kind change nothing. No row: nothing changed.
+-- are answered already, of ended runs, or of the other kind change nothing. No row: nothing changed. The client's outputs
+-- make an imported run a driven one, whose time begins now.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, status FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND status IN ('requires_action', 'awaiting_tools')
@@ -31,8 +32,11 @@ WITH locked AS MATERIALIZED (
             ELSE 0 END,
         lost_workers = CASE
             WHEN r.open_client_calls - tally.client + r.open_server_calls - tally.server = 0 THEN 0
-            ELSE r.lost_workers END
-    FROM locked, tally WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+            ELSE r.lost_workers END,
+        driven = r.driven OR :by_client,
+        expires_at = CASE WHEN r.driven OR NOT :by_client THEN r.expires_at ELSE moment.now + (
+            SELECT coalesce(max(run_lifetime), interval '600 s') FROM tenants WHERE id = :tenant_id) END
+    FROM locked, tally, moment WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
     RETURNING r AS whole, r.tenant_id, r.thread_id, r.id, r.status, r.seq, r.attempt, tally.step_id,
               locked.status AS status_before, run_snapshot(r) AS snapshot
 ), step AS (

@@ -95,10 +95,10 @@ WITH locked AS MATERIALIZED (
                'name', name, 'arguments', arguments)) ORDER BY index) FILTER (WHERE service IS NULL) AS required
     FROM calls
 ), parked AS (
-    -- A run that waits for a service lives at least as long as the deadline of its call.
+    -- A run that waits for a service outlives the deadline of its call, and long enough for the model to be told of it.
     UPDATE runs r SET status = CASE WHEN tally.client > 0 THEN 'requires_action' ELSE 'awaiting_tools' END,
                       worker = NULL, seq = r.seq + 2, open_client_calls = tally.client,
-                      open_server_calls = tally.server, expires_at = greatest(r.expires_at, tally.deadline),
+                      open_server_calls = tally.server, expires_at = greatest(r.expires_at, tally.deadline + interval '60 s'),
                       prompt_tokens = r.prompt_tokens + :prompt_tokens,
                       completion_tokens = r.completion_tokens + :completion_tokens
     FROM locked, tally WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id AND tally.client + tally.server > 0

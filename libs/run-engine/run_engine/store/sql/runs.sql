@@ -29,7 +29,7 @@ WITH assistant AS MATERIALIZED (
                       tools, tool_resources, metadata, temperature, top_p, max_prompt_tokens, max_completion_tokens,
                       truncation_strategy, tool_choice, parallel_tool_calls, response_format, reasoning_effort)
     SELECT :tenant_id, :run_id, moment.thread_id, a.id, moment.now, 'queued', 1,
-           moment.now + (SELECT run_lifetime FROM tenants WHERE id = :tenant_id),
+           moment.now + (SELECT coalesce(max(run_lifetime), interval '600 s') FROM tenants WHERE id = :tenant_id),
            CASE WHEN :inherit_model::boolean THEN a.model ELSE :model END,
            nullif(concat_ws(E'\n\n', CASE WHEN :inherit_instructions::boolean THEN a.instructions ELSE :instructions END,
                             :additional_instructions::text), ''),
