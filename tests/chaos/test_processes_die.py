@@ -28,6 +28,12 @@ async def ended(client: AsyncOpenAI, run: Run, seconds: float) -> Run:
         return await client.beta.threads.runs.poll(run.id, thread_id=run.thread_id)
 
 
+async def completed(client: AsyncOpenAI, run: Run, seconds: float) -> Run:
+    done = await ended(client, run, seconds)
+    assert (done.status, done.last_error) == ("completed", None)
+    return done
+
+
 async def check_answered_once(client: AsyncOpenAI, run: Run) -> None:
     """One answer with the dates, one tool call with one output."""
     messages = (await client.beta.threads.messages.list(run.thread_id)).data
@@ -107,7 +113,7 @@ async def test_a_frozen_orchestrator_wakes_after_its_run_went_on_without_it(
     zombie.resume()
     await model.release("middle")
     after = await ask(client)  # both orchestrators work again, and the zombie has had its chance to write
-    assert (await ended(client, after, 60)).status == "completed"
+    await completed(client, after, 60)
     assert (await client.beta.threads.messages.list(run.thread_id)).data == before
     await check_answered_once(client, run)
     assert moodle.script.calls["core_course_get_contents"] == 2
@@ -121,7 +127,7 @@ async def test_a_gateway_is_killed_right_after_its_reply(start_up: StartUp) -> N
         (victim,) = installation.processes("gateway")
         victim.kill()
         # The listening socket is the supervisor's: the next connection waits in it for the next gateway.
-        assert (await ended(installation.client(), run, 60)).status == "completed"
+        await completed(installation.client(), run, 60)
         await check_answered_once(installation.client(), run)
 
 
@@ -131,7 +137,7 @@ async def test_postgres_is_away_for_fifteen_seconds(start_up: StartUp, server_di
     try:
         installation = await start_up(THREADWORKS_DATABASE_URL=postgres.url())
         client = installation.client()
-        assert (await ended(client, await ask(client), 60)).status == "completed"
+        await completed(client, await ask(client), 60)
         running = [await ask(client) for _ in range(5)]
         await postgres.kill()
         refused = 0
@@ -147,7 +153,7 @@ async def test_postgres_is_away_for_fifteen_seconds(start_up: StartUp, server_di
         await came_back
         assert refused > 3
         for run in running:
-            assert (await ended(client, run, 120)).status == "completed"
+            await completed(client, run, 120)
             await check_answered_once(client, run)
         for process in [*installation.processes("run_orchestrator"), *installation.processes("moodle_tool")]:
             assert process.create_time() < time.time() - 15, "nobody had to be started again"
@@ -161,7 +167,7 @@ async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: Lo
     installation = await start_up(THREADWORKS_KAFKA_BOOTSTRAP=own_kafka.bootstrap_servers)
     client = installation.client()
     before = await ask(client)
-    assert (await ended(client, before, 60)).status == "completed"
+    await completed(client, before, 60)
     await own_kafka.kill()
     came_back = asyncio.create_task(_start_again(own_kafka, 20))
     runs = [await ask(client) for _ in range(5)]
@@ -171,7 +177,7 @@ async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: Lo
     await came_back
     assert len(runs) > 10
     for run in runs:
-        assert (await ended(client, run, 120)).status == "completed"
+        await completed(client, run, 120)
         await check_answered_once(client, run)
 
 

@@ -53,7 +53,7 @@ def test_a_wrong_value_is_named_and_not_repeated(
     assert caught.value.code == 2
     assert capsys.readouterr().err == (
         "moodle-tool cannot start: THREADWORKS_MOODLE_TIME_ZONE: "
-        "Value error, not the name of a time zone, such as Europe/Berlin\n"
+        "not the name of a time zone, such as Europe/Berlin\n"
     )
 
 

@@ -23,7 +23,9 @@ _PASSING: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InvalidCachedStatementError,
-    asyncpg.OutdatedSchemaCacheError,
+    # A connection that the server closed while a statement was being sent leaves the driver in a state that it did not
+    # expect; the pool throws such a connection away. Also the driver's cache of a schema that has just changed.
+    asyncpg.InternalClientError,
 )
 
 
