@@ -14,7 +14,7 @@ from gateway.application.messages import Messages
 from gateway.application.runs import Runs
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
-from gateway.entrypoints.http.openai.refusals import MALFORMED
+from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
 from gateway.entrypoints.http.server import HttpServer
 from gateway.entrypoints.service import Gateway
@@ -37,6 +37,7 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
             listen_fd=settings.listen_fd,
             draining=draining,
             malformed=MALFORMED,
+            head_too_large=HEAD_TOO_LARGE,
         )
 
     return Gateway(open_engine, make_server)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.exchange import Call, Headers, Reply
-from gateway.entrypoints.http.openai.refusals import MALFORMED
+from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.server import HttpServer
 
 
@@ -48,6 +48,7 @@ async def serving(farewell: float = 5.0, **address: Any) -> AsyncIterator[tuple[
         **({"host": "127.0.0.1", "port": 0, "listen_fd": None} | address),
         draining=draining,
         malformed=MALFORMED,
+        head_too_large=HEAD_TOO_LARGE,
         farewell=farewell,
     )
     await server.start()
@@ -176,7 +177,14 @@ async def test_what_is_not_http_gets_the_envelope() -> None:
 @asynccontextmanager
 async def the_real_app(app: Any) -> AsyncIterator[int]:
     server = HttpServer(
-        app, host="127.0.0.1", port=0, listen_fd=None, draining=Draining(), malformed=MALFORMED, farewell=0.05
+        app,
+        host="127.0.0.1",
+        port=0,
+        listen_fd=None,
+        draining=Draining(),
+        malformed=MALFORMED,
+        head_too_large=HEAD_TOO_LARGE,
+        farewell=0.05,
     )
     await server.start()
     yield server.port

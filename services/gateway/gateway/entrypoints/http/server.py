@@ -10,24 +10,29 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.entrypoints.http.connection import connection_type
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.exchange import Reply
 
 FAREWELL_SECONDS: Final = 2.0
 FINISH_SECONDS: Final = 60
 _BACKLOG: Final = 2048
-_KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than clients keep a connection idle, so that they close it and not we under their next request."""
+_PATIENCE_SECONDS: Final = 75
+"""How long the next bytes of a client are waited for. Longer than clients keep a connection idle, so that they close it
+and not we under their next request."""
 
 
 class HttpServer:
-    """Serves `app` from `start()` to `stop()`; port 0 chooses a free one."""
+    """Serves `app` from `start()` to `stop()`; port 0 chooses a free one.
+
+    `malformed` and `head_too_large` are the replies to what never becomes a request. `patience`: seconds until a client
+    that says nothing is let go.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,9 @@ class HttpServer:
         listen_fd: int | None,
         draining: Draining,
         malformed: Reply,
+        head_too_large: Reply,
         farewell: float = FAREWELL_SECONDS,
+        patience: int = _PATIENCE_SECONDS,
     ) -> None:
         self._address = (host, port)
         self._listen_fd = listen_fd
@@ -47,14 +54,14 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=_protocol(malformed),
+                http=connection_type(malformed=malformed, head_too_large=head_too_large),
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=patience,
                 timeout_graceful_shutdown=FINISH_SECONDS,
             )
         )
@@ -131,21 +138,3 @@ class _Server(uvicorn.Server):
         """Return when nobody is connected any more."""
         while self.server_state.connections:  # noqa: ASYNC110 - uvicorn tells nobody when one of them ends
             await asyncio.sleep(0.05)
-
-
-def _protocol(malformed: Reply) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol, with the dialect's words for what is not HTTP."""
-    lines = [
-        b"HTTP/1.1 %d Bad Request" % malformed.status,
-        b"content-type: application/json",
-        b"content-length: %d" % len(malformed.body),
-        b"connection: close",
-    ]
-    answer = b"\r\n".join([*lines, b"", malformed.body])
-
-    class Protocol(HttpToolsProtocol):
-        def send_400_response(self, msg: str) -> Any:
-            self.transport.write(answer)
-            self.transport.close()
-
-    return Protocol

@@ -118,3 +118,6 @@ def _named(call_ids: Sequence[str]) -> str:
 
 MALFORMED: Final = Refusal(400, "We could not parse your HTTP request.").reply()
 """The reply to what is not HTTP at all."""
+
+HEAD_TOO_LARGE: Final = Refusal(431, "The URL and the headers of your request are too large.").reply()
+"""The reply to a request whose head has no end."""
