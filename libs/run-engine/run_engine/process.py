@@ -1,5 +1,6 @@
 """What gateway and orchestrator share of running on the engine: the pool, the relay of their outbox, their lease."""
 
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from event_bus import Publisher
@@ -35,23 +36,26 @@ class EngineProcess:
         """The name of this process in `workers`."""
         self.relay = Relay(OutboxTable(database), publish_with(publisher, event_content), owner=self.worker)
         self.writer = Writer(self.worker, self.relay.poke)
-        # A renewal that gets no answer is given up while the lease still has time for another one.
-        self._liveness = Liveness(database.within(RENEWAL.total_seconds()), self.worker, role)
+        self._role = role
         self._lease: Lease | None = None
+        self._lease_database: Database | None = None
 
     async def start(self, runs: DrivenRuns | None = None, driving: Driving | None = None) -> None:
         """Registers the process, starts to renew its lease and to publish. `runs` are those it drives, if it does."""
-        self._lease = Lease(self._liveness, driving, NothingDriven() if runs is None else runs)
+        # A renewal must not queue behind statements that wait for locks, and is given up while there is time for the
+        # next one: so it has a connection of its own.
+        self._lease_database = await self.database.apart(RENEWAL.total_seconds())
+        liveness = Liveness(self._lease_database, self.worker, self._role)
+        self._lease = Lease(liveness, driving, NothingDriven() if runs is None else runs)
         await self._lease.start()
         await self.relay.start()
 
     async def stop(self) -> None:
-        """Publishes what is pending, ends the lease, closes the pool."""
-        try:
-            await self.relay.stop()
-        finally:
-            try:
-                if self._lease is not None:
-                    await self._lease.stop()
-            finally:
-                await self.database.close()
+        """Publishes what is pending, ends the lease, closes the connections."""
+        async with AsyncExitStack() as ending:
+            ending.push_async_callback(self.database.close)
+            if self._lease_database is not None:
+                ending.push_async_callback(self._lease_database.close)
+            if self._lease is not None:
+                ending.push_async_callback(self._lease.stop)
+            ending.push_async_callback(self.relay.stop)

@@ -9,11 +9,12 @@ from engine_world import World
 from event_bus import OutgoingRecord, PublishError
 from postgres_gate import gate_before
 from run_engine.domain.status import RunStatus
-from run_engine.errors import DatabaseUnavailable
+from run_engine.errors import DatabaseUnavailable, IllegalMove
 from run_engine.lease import LEASE, RENEWAL, Lease, RunKey
 from run_engine.process import EngineProcess
 from run_engine.store.database import Database
 from run_engine.store.liveness import OwnedRun
+from run_engine.store.runs import Runs
 
 
 class Renewals:
@@ -37,7 +38,7 @@ class Renewals:
         return self.owned
 
 
-class Runs:
+class Unhelpful:
     """Driven runs that are no help."""
 
     def __init__(self, *claims: RunKey) -> None:
@@ -80,7 +81,7 @@ async def _renewed(renewals: Renewals, times: int) -> None:
 async def test_an_error_that_nobody_thought_of_does_not_end_the_lease() -> None:
     renewals = Renewals()
     renewals.faults = [asyncpg.UndefinedTableError("x"), KeyError("x"), DatabaseUnavailable("x")]
-    lease = Lease(renewals, None, Runs(), pause=_soon)  # type: ignore[arg-type]
+    lease = Lease(renewals, None, Unhelpful(), pause=_soon)  # type: ignore[arg-type]
     await lease.start()
     await _renewed(renewals, 5)
     await lease.stop()
@@ -88,7 +89,7 @@ async def test_an_error_that_nobody_thought_of_does_not_end_the_lease() -> None:
 
 async def test_a_run_that_cannot_be_told_keeps_no_other_from_being_told() -> None:
     keys: list[RunKey] = [("t", "run_a", 1), ("t", "run_b", 1)]
-    renewals, runs = Renewals(), Runs(*keys)
+    renewals, runs = Renewals(), Unhelpful(*keys)
     lease = Lease(renewals, None, runs, pause=_soon)  # type: ignore[arg-type]
     await lease.start()
     await _renewed(renewals, 2)
@@ -99,7 +100,7 @@ async def test_a_run_that_cannot_be_told_keeps_no_other_from_being_told() -> Non
 async def test_handing_back_never_holds_up_a_renewal() -> None:
     stuck, slow = (OwnedRun("t", run_id, RunStatus.IN_PROGRESS, 1) for run_id in ("run_stuck", "run_slow"))
     renewals, driving = Renewals(stuck, slow), HangingDriving()
-    lease = Lease(renewals, driving, Runs(), pause=_soon)  # type: ignore[arg-type]
+    lease = Lease(renewals, driving, Unhelpful(), pause=_soon)  # type: ignore[arg-type]
     await lease.start()
     async with asyncio.timeout(10):
         while "run_slow" not in driving.asked:
@@ -138,6 +139,32 @@ async def test_a_renewal_that_gets_no_answer_is_given_up_while_there_is_time_for
         "SELECT renewed_at < clock_timestamp() - interval '1 day' AS over FROM workers WHERE id = $1", process.worker
     )
     assert [row["over"] for row in rows] == [True]
+
+
+async def test_a_renewal_does_not_queue_behind_statements_that_wait_for_locks(world: World, store_url: str) -> None:
+    database = await Database.connect(store_url, application_name="busy", min_size=1, max_size=2)
+    process = EngineProcess(database, NoPublisher(), role="test")
+    await process.start()
+    run = await world.start_run()
+    blocker = await asyncpg.connect(store_url)
+    async with blocker.transaction():
+        await blocker.execute("SELECT FROM runs WHERE id = $1 FOR UPDATE", run.id)
+        runs = Runs(database, process.writer)
+        waiting = [asyncio.create_task(runs.cancel(world.tenant, run.thread_id, run.id)) for _ in range(4)]
+        lease = process._lease
+        assert lease is not None
+        async with asyncio.timeout(20):
+            while len(await world.sql(_WAITING)) < 2:
+                await asyncio.sleep(0.005)
+        await lease.renew()
+        assert len(await world.sql(_WAITING)) == 2
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(IllegalMove) == 3
+    await blocker.close()
+    await process.stop()
+
+
+_WAITING = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'busy' AND wait_event_type = 'Lock'"
 
 
 async def test_a_process_whose_publishing_will_not_stop_ends_its_lease_all_the_same(

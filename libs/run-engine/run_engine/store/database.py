@@ -1,8 +1,9 @@
 """The connection pool. Every other module of the store goes through `Database`, and names its statements."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -66,10 +67,17 @@ class Session:
 class Database:
     """A pool of connections to one PostgreSQL (15 or newer). What passes by itself becomes `DatabaseUnavailable`."""
 
-    def __init__(self, pool: Any, statements: Mapping[str, Statement], timeout: float) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        statements: Mapping[str, Statement],
+        timeout: float,
+        connect_again: Callable[..., Awaitable["Database"]],
+    ) -> None:
         self._pool = pool
         self._statements = statements
         self._timeout = timeout
+        self._connect_again = connect_again
 
     @classmethod
     async def connect(
@@ -98,11 +106,11 @@ class Database:
                     "idle_in_transaction_session_timeout": milliseconds,
                 },
             )
-        return cls(pool, load_statements(), timeout)
+        return cls(pool, load_statements(), timeout, partial(cls.connect, url, application_name=application_name))
 
-    def within(self, seconds: float) -> "Database":
-        """The same pool for statements that have to be given up sooner."""
-        return Database(self._pool, self._statements, min(seconds, self._timeout))
+    async def apart(self, timeout: float) -> "Database":
+        """One connection to the same server that is never shared, for what must not queue behind anything else."""
+        return await self._connect_again(min_size=1, max_size=1, timeout=timeout)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
