@@ -212,6 +212,9 @@ def routes() -> Iterator[tuple[str, str, int, str]]:
     yield "GET", "/assistants/", 404, "Invalid URL (GET /v1/assistants/)"
     yield "OPTIONS", "/nothing", 404, "Invalid URL (OPTIONS /v1/nothing)"
     yield "GET", f"/{'n' * 1000}", 404, f"Invalid URL (GET /v1/{'n' * 252}...)"
+    # A slash inside an id divides nothing: whoever puts ids of others into a path has encoded them.
+    yield "GET", "/threads/thread_1%2Fmessages", 404, "Invalid URL (GET /v1/threads/thread_1/messages)"
+    yield "DELETE", "/threads/x%2f..%2fy", 404, "Invalid URL (DELETE /v1/threads/x/../y)"
     yield "GET", "/threads", 405, "Not allowed to GET on /v1/threads."
     yield "PUT", "/threads", 405, "Not allowed to PUT on /v1/threads."
     yield "OPTIONS", "/threads", 405, "Not allowed to OPTIONS on /v1/threads."

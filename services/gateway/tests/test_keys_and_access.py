@@ -111,6 +111,29 @@ def test_refused_keys() -> None:
     assert asyncio.run(dialect.tenant_of({b"authorization": b"Bearer sk-ada"})) == "ada"
 
 
+@pytest.mark.parametrize(
+    ("scopes", "enough"),
+    [
+        ({"all"}, True),
+        ({"api"}, True),
+        ({"events", "api"}, True),
+        ({"events"}, False),
+        ({"admin"}, False),
+        (set(), False),
+    ],
+)
+def test_a_key_opens_what_it_was_made_for(scopes: set[str], enough: bool) -> None:
+    keys = Keys()
+    keys.known["sk-scoped"] = Principal("key-2", "ada", frozenset(scopes))
+    dialect = OpenAIDialect(Authentication(keys), require_beta_header=False)
+    if enough:
+        assert asyncio.run(dialect.tenant_of({b"authorization": b"Bearer sk-scoped"})) == "ada"
+    else:
+        error = refused(dialect, authorization="Bearer sk-scoped")
+        assert (error.status, error.code) == (401, None)
+        assert error.message == "You have insufficient permissions for this operation. Missing scopes: api."
+
+
 def test_strict_mode_asks_for_the_beta_header() -> None:
     dialect = OpenAIDialect(Authentication(Keys()), require_beta_header=True)
     for beta in ({}, {"openai_beta": "assistants=v1"}, {"openai_beta": "realtime=v1"}):

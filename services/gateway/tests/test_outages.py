@@ -16,7 +16,7 @@ from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.access import OpenAIDialect
 from gateway.settings import GatewaySettings
 from pydantic import SecretStr
-from run_engine.errors import SchemaUnsuitable
+from run_engine.errors import DatabaseUnavailable, SchemaUnsuitable
 from structlog.testing import capture_logs
 
 
@@ -84,6 +84,24 @@ async def test_the_gateway_waits_for_its_database(cable: Cable) -> None:
 async def test_a_database_that_was_not_migrated_is_no_reason_to_wait(fresh_database: Any) -> None:
     with pytest.raises(SchemaUnsuitable, match="threadworks migrate"):
         await open_database(await fresh_database(), max_size=2)
+
+
+async def test_an_outage_is_one_short_line_a_request() -> None:
+    class Away:
+        async def authenticate(self, key: str) -> Any:
+            raise DatabaseUnavailable("PostgreSQL is unavailable (OSError)") from OSError("/secret/address")
+
+    dialect = OpenAIDialect(Authentication(Away()), require_beta_header=False)
+    app = build_app([Surface(dialect, [("/v1/assistants", {"GET": never})])], largest_body=1024, draining=Draining())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway/v1") as http:
+        with capture_logs() as lines:
+            reply = await http.get("/assistants", headers={"authorization": "Bearer sk-secret"})
+    (line,) = [line for line in lines if line["action"] != "request"]
+    assert (line["action"], line["log_level"]) == ("request_unavailable", "warning")
+    assert line["request_id"] == reply.headers["x-request-id"]
+    assert (line["error"], line["caused_by"]) == ("DatabaseUnavailable", "OSError")
+    assert "secret" not in repr(lines)
+    assert len(repr(line)) < 400
 
 
 async def test_503_while_the_database_is_away(cable: Cable, caller: Any, facts: Any) -> None:

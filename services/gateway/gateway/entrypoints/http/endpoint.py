@@ -7,6 +7,7 @@ FastAPI routes to it and leaves the rest alone: what is checked, and how it is r
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Protocol, TypeAlias
 
 import structlog
@@ -98,6 +99,9 @@ class Endpoint:
         handler = self._handlers.get(request.method)
         if handler is None:
             raise MethodNotAllowed(self.methods)
+        if b"%2f" in scope["raw_path"].lower():
+            # Decoded, it would divide the path: an id that was encoded for its sake would reach another operation.
+            raise UnknownRoute
         headers: Headers = dict(scope["headers"])
         tenant_id = await self._dialect.tenant_of(headers)
         return await handler(
@@ -128,15 +132,21 @@ class Endpoint:
 
     def _log_failure(self, error: Exception, method: str, request_id: str, status: int) -> None:
         # Never the error's own text: a driver's errors quote the values that a statement was given.
-        frames = traceback.extract_tb(error.__traceback__)
-        log.error(
-            "a request failed",
-            action="request_failed",
+        line = log.bind(
             method=method,
             route=self._template,
             status=status,
             error=type(error).__name__,
             caused_by=type(error.__cause__).__name__ if error.__cause__ is not None else None,
-            trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
             request_id=request_id,
+        )
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            # An outage says this of every request, and where it was noticed is of no use.
+            line.warning("a request could not be served now", action="request_unavailable")
+            return
+        frames = traceback.extract_tb(error.__traceback__)
+        line.error(
+            "a request failed",
+            action="request_failed",
+            trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         )

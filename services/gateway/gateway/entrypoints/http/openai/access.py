@@ -5,6 +5,8 @@ from gateway.entrypoints.http.exchange import Headers, Reply
 from gateway.entrypoints.http.openai.refusals import Refusal, refusal_of
 
 _LONG_ENOUGH_TO_MASK = 12
+_SCOPES = frozenset({"all", "api"})
+"""A key that is for the event feed or for administration alone opens nothing here."""
 
 
 class OpenAIDialect:
@@ -26,6 +28,8 @@ class OpenAIDialect:
         principal = await self._authentication.principal(key)
         if principal is None:
             raise Refusal(401, f"Incorrect API key provided: {masked(key)}.", code="invalid_api_key")
+        if principal.scopes.isdisjoint(_SCOPES):
+            raise Refusal(401, "You have insufficient permissions for this operation. Missing scopes: api.")
         if self._require_beta_header and not _asks_for_version_2(headers):
             raise Refusal(
                 400,
