@@ -120,6 +120,8 @@ async def _waiting_for_locks(world: World) -> bool:
         asyncpg.AdminShutdownError("x"),
         asyncpg.CannotConnectNowError("x"),
         asyncpg.InvalidCachedStatementError("x"),
+        # Seen when the server was killed while a statement was on its way.
+        asyncpg.InternalClientError("x"),
         asyncpg.ConnectionDoesNotExistError("x"),
         asyncpg.InterfaceError("the connection is closed"),
         ConnectionResetError(),

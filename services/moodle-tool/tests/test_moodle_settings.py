@@ -52,8 +52,7 @@ def test_a_wrong_value_is_named_and_not_repeated(
         load_settings("moodle-tool", MoodleToolSettings)
     assert caught.value.code == 2
     assert capsys.readouterr().err == (
-        "moodle-tool cannot start: THREADWORKS_MOODLE_TIME_ZONE: "
-        "not the name of a time zone, such as Europe/Berlin\n"
+        "moodle-tool cannot start: THREADWORKS_MOODLE_TIME_ZONE: not the name of a time zone, such as Europe/Berlin\n"
     )
 
 
