@@ -39,7 +39,8 @@ class GatewaySettings(BaseSettings):
     """Whether public events carry text inline or by reference. The production overlay says `reference`."""
     largest_body: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Bytes of a request body above which it is refused with 413. 16 MiB hold 64 of the longest messages there are
-    (256 000 characters); a body is parsed in one piece, so this also bounds how long one request can hold the loop."""
+    (256 000 characters). A body is parsed in one piece, so this also bounds how long one request can hold the loop:
+    a fifth of a second where it is text, some seconds where it is hundreds of thousands of tiny parts."""
     poll_after_ms: int = Field(default=100, ge=1, le=60_000)
     """Milliseconds that the polling helpers of the SDKs are told to wait while a run is active. Without the header
     they wait a second; a poll costs one indexed row."""

@@ -6,7 +6,7 @@ import pytest
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.assistants import CreateAssistant, ModifyAssistant
 from gateway.entrypoints.http.openai.requests.fields import Body
-from gateway.entrypoints.http.openai.requests.messages import CreateMessage
+from gateway.entrypoints.http.openai.requests.messages import MOST_MESSAGES, CreateMessage
 from gateway.entrypoints.http.openai.requests.runs import CreateRun, CreateThreadAndRun, SubmitToolOutputs
 from gateway.entrypoints.http.openai.requests.threads import CreateThread
 from gateway.entrypoints.http.openai.requests.wording import choices, member_path, refusal_of_violations, type_name
@@ -584,8 +584,23 @@ def test_an_object_of_a_million_fields_is_refused_for_one() -> None:
 
 def test_a_list_of_a_million_wrong_elements_is_refused_for_the_first() -> None:
     with pytest.raises(ValidationError) as caught:
-        CreateThread.model_validate({"messages": [1] * 100_000})
+        CreateThread.model_validate({"messages": [1] * MOST_MESSAGES})
     assert caught.value.error_count() == 1
+
+
+def test_a_request_brings_no_more_messages_than_can_be_written_in_one_statement() -> None:
+    message = {"role": "user", "content": "x"}
+    assert len(CreateThread.model_validate({"messages": [message] * 10_000}).messages or ()) == 10_000
+    for kind, field, more in (
+        (CreateThread, "messages", {}),
+        (CreateRun, "additional_messages", {"assistant_id": "a"}),
+    ):
+        found = refusal(kind, {field: [message] * 10_001, **more})
+        assert found.message == (
+            f"Invalid '{field}': array too long. "
+            "Expected an array with maximum length 10000, but got an array with length 10001 instead."
+        )
+        assert (found.param, found.code) == (field, "array_above_max_length")
 
 
 def test_words() -> None:

@@ -18,8 +18,9 @@ from gateway.entrypoints.http.openai.requests.fields import (
     text_or,
 )
 
-MOST_MESSAGES = 100_000
-"""Messages that a thread may have."""
+MOST_MESSAGES = 10_000
+"""Messages that one request may bring. OpenAI took 32; so many are written in less than a second, and ten times as many
+would not be before the statement is given up."""
 
 ContentText = Annotated[LongText, Field(min_length=1)]
 

@@ -16,6 +16,8 @@ DEEPEST: Final = 100
 """Levels of nesting that a body may have. No field of the API needs ten; a schema for a function may need some more,
 and what is stored has to be written as JSON again."""
 
+_CONTAINERS: Final = (dict, list)
+
 _JSON: Final = re.compile(rb"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;|$)", re.IGNORECASE)
 
 Request = TypeVar("Request", bound=Body)
@@ -72,9 +74,10 @@ def _require_json(content_type: bytes | None) -> None:
 
 
 def _refuse_depth(value: Any) -> None:
+    # Empty containers are passed over: there may be millions, and one level more or less is no matter.
     level = [value]
     for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, dict | list)]
+        level = [inner for outer in level for inner in _members(outer) if inner and isinstance(inner, _CONTAINERS)]
         if not level:
             return
     raise Refusal(400, f"Invalid request body: it is nested deeper than {DEEPEST} levels.", code="invalid_value")
