@@ -1,5 +1,6 @@
 """What gateway and orchestrator share of running on the engine: the pool, the relay of their outbox, their lease."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -53,9 +54,11 @@ class EngineProcess:
     async def stop(self) -> None:
         """Publishes what is pending, ends the lease, closes the connections."""
         async with AsyncExitStack() as ending:
-            ending.push_async_callback(self.database.close)
-            if self._lease_database is not None:
-                ending.push_async_callback(self._lease_database.close)
+            ending.push_async_callback(self._close)
             if self._lease is not None:
                 ending.push_async_callback(self._lease.stop)
             ending.push_async_callback(self.relay.stop)
+
+    async def _close(self) -> None:
+        databases = [self.database, self._lease_database]
+        await asyncio.gather(*(database.close() for database in databases if database is not None))

@@ -139,6 +139,10 @@ class World:
             "SELECT id FROM outbox WHERE tenant_id = $1 AND thread_id = $2 ORDER BY id", self.tenant, thread_id
         )
         rows = await self.gateway.table.unpublished([row["id"] for row in found])
+        last: dict[str | None, int] = {}
         for row in rows:
             codec.encode(address(row, "inline").message)
+            if row.seq is not None:
+                assert row.seq > last.get(row.run_id, 0), "a run's events are published in the order of their numbers"
+                last[row.run_id] = row.seq
         return [row.type.removeprefix("threadworks.").removesuffix(".v1") for row in rows]

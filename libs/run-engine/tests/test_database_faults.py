@@ -46,7 +46,25 @@ async def test_a_server_that_hangs_is_given_up_in_time_however_many_wait(hurried
     # two connections would take twenty of them.
     assert loop.time() - began < 5 * TIMEOUT
     gate.open()
-    await hurried.ping()
+    await asyncio.gather(*(hurried.ping() for _ in range(20)))
+    async with hurried.transaction(), hurried.transaction():
+        assert hurried._pool.get_idle_size() == 0, "no place in the pool was lost"
+
+
+async def test_whoever_is_cancelled_does_not_wait_for_a_server_that_hangs(gate: Gate) -> None:
+    database = await Database.connect(gate.url, application_name="patient", min_size=1, max_size=1, timeout=10)
+    await database.ping()
+    gate.freeze()
+    asking = asyncio.create_task(database.ping())
+    async with asyncio.timeout(5):
+        while database._pool.get_idle_size():
+            await asyncio.sleep(0.005)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        gate.open()
+        await database.ping()
+    await database.close()
 
 
 async def test_a_connection_that_is_cut_in_the_middle_of_a_transaction(

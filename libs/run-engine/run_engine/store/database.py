@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 import orjson
 
 from run_engine.store.faults import unavailable
 from run_engine.store.statements import Statement, encode_json, load_statements
+
+_CONFIRM_SECONDS: Final = 1.0
+"""Whoever is cancelled in the middle of a statement waits no longer than this: a shutdown, above all."""
 
 Row = Mapping[str, Any]
 Reply = TypeVar("Reply")
@@ -48,8 +51,8 @@ class Session:
         return rows
 
     @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
-        """Inside a transaction: what the block wrote is undone when it raises, and nothing else."""
+    async def atomic(self) -> AsyncIterator[None]:
+        """A transaction, or a savepoint inside of one: what the block wrote is undone when it raises, and no more."""
         with unavailable():
             async with self._connection.transaction():
                 yield
@@ -115,7 +118,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A connection in a READ COMMITTED transaction, rolled back when the block raises."""
-        async with self._session() as session, session.savepoint():
+        async with self._session() as session, session.atomic():
             yield session
 
     async def one(self, name: str, /, **values: Any) -> Row | None:
@@ -152,7 +155,9 @@ class Database:
             try:
                 yield Session(connection, self._statements, self._timeout)
             finally:
-                await self._pool.release(connection)
+                # asyncpg cuts a connection that does not confirm in time that its statement was cancelled.
+                with suppress(TimeoutError):
+                    await self._pool.release(connection, timeout=_CONFIRM_SECONDS)
 
 
 async def _prepare(connection: Any) -> None:

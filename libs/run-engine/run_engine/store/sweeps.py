@@ -84,7 +84,7 @@ class Sweeps:
         async with self._database.transaction() as session:
             for run in await session.all(statement, limit=BATCH, **values):
                 try:
-                    async with session.savepoint():
+                    async with session.atomic():
                         settled = await settle(session, run)
                 except DatabaseUnavailable:
                     raise
