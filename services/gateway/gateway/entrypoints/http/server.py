@@ -109,9 +109,13 @@ class HttpServer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
             listener.listen(_BACKLOG)
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            host, port = self._address
+            message = (
+                f"{host}:{port} cannot be listened on ({error.strerror}): set THREADWORKS_HOST or THREADWORKS_PORT"
+            )
+            raise OSError(message) from error
         return listener
 
 
