@@ -243,8 +243,12 @@ class KafkaSubscription:
                 log.info("end offsets are not known", action="watchdog_blind", error_class=type(error).__name__)
 
     async def _look(self, consumer: AIOKafkaConsumer, watchdog: Watchdog) -> None:
+        assigned = consumer.assignment()
+        if not assigned:
+            # Nothing to look at. A consumer that has not reached a broker yet could not even be asked.
+            return
         async with asyncio.timeout(self._settings.watchdog_interval):
-            ends = await consumer.end_offsets(consumer.assignment())
+            ends = await consumer.end_offsets(assigned)
         lanes = self._dispatcher.lanes
         watchdog.keep_only(lanes)
         for topic_partition, end in ends.items():

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -263,3 +264,36 @@ def test_an_encrypted_listener_gets_a_context_that_checks_certificates() -> None
     settings = KafkaSettings(bootstrap_servers="kafka:9093", client_id="me", security_protocol="SASL_SSL")
     context = producer_options(settings)["ssl_context"]
     assert context.check_hostname
+
+
+class WatchedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """The real one; counts how often it was asked what it has."""
+
+    looks = 0
+
+    def assignment(self) -> Any:
+        WatchedConsumer.looks += 1
+        return super().assignment()
+
+
+async def test_the_watchdog_leaves_a_consumer_alone_that_still_waits_for_a_broker_that_does_not_answer(
+    make_message: Any, seen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silence(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+
+    monkeypatch.setattr("event_bus.kafka_subscription.AIOKafkaConsumer", WatchedConsumer)
+    WatchedConsumer.looks = 0
+    connections: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(silence, "127.0.0.1", 0)
+    settings = replace(SETTINGS, bootstrap_servers=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    member = await KafkaBus(settings).subscribe(
+        group="group", topics=["topic"], handlers={make_message("x").type: seen}, service="test"
+    )
+    await until(lambda: bool(connections) and (WatchedConsumer.looks >= 3 or member.failed.done()))
+    assert not member.failed.done()
+    await member.stop()
+    for connection in connections:
+        connection.close()
+    server.close()
+    await server.wait_closed()
