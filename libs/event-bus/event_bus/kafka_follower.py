@@ -9,7 +9,6 @@ from collections import Counter
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from event_bus.delivery import Delivery, Ending, SkippingGraveyard
 from event_bus.incoming import IncomingRecord
@@ -63,7 +62,7 @@ class KafkaFollower:
             try:
                 await consumer.start()
                 await self._read(consumer)
-            except (KafkaError, OSError, TimeoutError, _Stuck) as error:
+            except Exception as error:  # noqa: BLE001 - nobody else would notice that announcements are not read any more
                 log.warning(
                     "the consumer of a followed topic is lost and is built again",
                     action="follower_lost",

@@ -57,3 +57,24 @@ async def test_a_stuck_consumer_is_built_again_and_the_follower_is_not_caught_up
     waiting.cancel()
     await follower.stop()
     assert all(consumer.stopped.is_set() for consumer in StuckConsumer.made)
+
+
+class FaultyConsumer(StuckConsumer):
+    """Fails as no Kafka client should."""
+
+    async def end_offsets(self, _: set[TopicPartition]) -> dict[TopicPartition, int]:
+        raise AttributeError("a fault of the client")
+
+
+async def test_no_fault_of_the_client_ends_the_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus.kafka_follower.AIOKafkaConsumer", FaultyConsumer)
+    monkeypatch.setattr("event_bus.kafka_follower._REBUILD_SECONDS", 0)
+    StuckConsumer.made = []
+    follower = await KafkaBus(KafkaSettings(bootstrap_servers="127.0.0.1:1", client_id="test")).follow(
+        topic="topic", handlers={}
+    )
+    async with asyncio.timeout(5):
+        while len(StuckConsumer.made) < 3:
+            await asyncio.sleep(0.001)
+    await follower.stop()
+    assert all(consumer.stopped.is_set() for consumer in StuckConsumer.made)
