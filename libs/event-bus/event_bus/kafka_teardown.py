@@ -70,6 +70,8 @@ async def abort_consumer(consumer: AIOKafkaConsumer) -> None:
 def _fail_batches(accumulator: MessageAccumulator) -> None:
     batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
     accumulator.fail_all(ProducerClosed())
+    # A batch that waits for its next try is not among these, but takes itself out of them when it fails.
+    accumulator._pending_batches.update(batches)
     for batch in batches:
         # Nobody waits for room in these batches, so nobody would look at this exception.
         if batch._drain_waiter.done() and not batch._drain_waiter.cancelled():

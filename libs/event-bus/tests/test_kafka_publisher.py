@@ -271,6 +271,24 @@ async def test_dropping_a_producer_fails_what_waits_in_it_and_leaves_no_error_un
         loop.set_exception_handler(None)
 
 
+async def test_dropping_a_producer_fails_a_batch_that_waits_for_its_next_try_without_an_error_in_the_log() -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        producer = AIOKafkaProducer(**producer_options(SETTINGS))
+        producer._txn_manager.set_pid_and_epoch(1, 0)
+        accumulator, partition = producer._message_accumulator, TopicPartition("topic", 0)
+        ack = await accumulator.add_message(partition, b"k", b"v", 1, headers=[])
+        accumulator.reenqueue(accumulator._pop_batch(partition))
+        await abort_producer(producer)
+        assert isinstance(ack.exception(), ProducerClosed)
+        await asyncio.sleep(0)  # the batch's own callback has run
+        assert complaints == []
+    finally:
+        loop.set_exception_handler(None)
+
+
 async def test_a_cancelled_publish_leaves_no_error_unseen() -> None:
     complaints: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
