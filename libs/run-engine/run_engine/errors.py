@@ -68,6 +68,16 @@ class DatabaseUnavailable(EngineError):
     """
 
 
+class DatabaseUrlUnusable(EngineError):
+    """The address of the database cannot be read. The text repeats no part of it: any part may be of the password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database URL cannot be read: it must be postgresql://user:password@host/name, "
+            "with special characters of the password percent-encoded ('/' is %2F)."
+        )
+
+
 class SchemaUnsuitable(EngineError):
     """The database's schema and this code do not fit each other."""
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 import asyncpg
 import orjson
 
-from run_engine.store.faults import unavailable
+from run_engine.store.faults import readable_url, unavailable
 from run_engine.store.statements import Statement, encode_json, load_statements
 
 _CONFIRM_SECONDS: Final = 1.0
@@ -86,9 +86,12 @@ class Database:
     async def connect(
         cls, url: str, *, application_name: str, min_size: int = 2, max_size: int = 10, timeout: float = 10.0
     ) -> Self:
-        """Opens the pool. `timeout` (seconds) bounds connecting, waiting for a free connection, and every statement."""
+        """Opens the pool. `timeout` (seconds) bounds connecting, waiting for a free connection, and every statement.
+
+        Raises `DatabaseUnavailable` and `DatabaseUrlUnusable`.
+        """
         milliseconds = str(round(timeout * 1000))
-        with unavailable():
+        with unavailable(), readable_url():
             pool = await asyncpg.create_pool(
                 url,
                 min_size=min_size,

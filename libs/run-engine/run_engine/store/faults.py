@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from run_engine.errors import DatabaseUnavailable
+from run_engine.errors import DatabaseUnavailable, DatabaseUrlUnusable
 
 # The server is away, starting, stopping or a standby, is out of places, memory or disk, or has given a statement up
 # (deadlock, lock, time-out, a schema that has just changed). The same statement may go through a moment later.
@@ -36,3 +36,14 @@ def unavailable() -> Iterator[None]:
         yield
     except _PASSING as error:
         raise DatabaseUnavailable(f"PostgreSQL is unavailable ({type(error).__name__})") from error
+
+
+@contextmanager
+def readable_url() -> Iterator[None]:
+    """Around connecting, inside `unavailable()`: no waiting helps an address that the driver cannot read, and its words
+    for that quote what stands where it expects a port: a piece of the password that has a '/' in it.
+    """
+    try:
+        yield
+    except (ValueError, asyncpg.ClientConfigurationError):
+        raise DatabaseUrlUnusable from None

@@ -13,7 +13,7 @@ import asyncpg
 
 from run_engine.errors import SchemaUnsuitable
 from run_engine.store.database import Database
-from run_engine.store.faults import unavailable
+from run_engine.store.faults import readable_url, unavailable
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 # Any constant will do, as long as everybody who migrates takes the same one.
@@ -50,11 +50,13 @@ def known_migrations(folder: Path = FOLDER) -> list[Migration]:
 async def migrate(url: str, migrations: list[Migration] | None = None) -> list[Migration]:
     """Applies what is missing, each step in its own transaction, and returns it. Safe to run many times at once.
 
-    Raises `DatabaseUnavailable`; the steps before are then applied, the one in the middle is not.
+    Raises `DatabaseUnavailable`; the steps before are then applied, the one in the middle is not. Raises
+    `DatabaseUrlUnusable`.
     """
     migrations = known_migrations() if migrations is None else migrations
     with unavailable():
-        connection: Any = await asyncpg.connect(url, timeout=10)
+        with readable_url():
+            connection: Any = await asyncpg.connect(url, timeout=10)
         try:
             return await _apply(connection, migrations)
         finally:
