@@ -612,3 +612,13 @@ def test_words() -> None:
     assert names == [
         "null", "a boolean", "an integer", "a decimal number", "a string", "an array", "an object",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a.png", "HTTPS://example.org/a.png", "data:image/png;base64,AA=="]
+)
+def test_addresses_of_images(url: str) -> None:
+    message = CreateMessage.model_validate(
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+    )
+    assert message.content[0].image_url.url == url  # type: ignore[union-attr]

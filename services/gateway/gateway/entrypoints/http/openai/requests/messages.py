@@ -58,7 +58,7 @@ class ImageFilePart(Body):
 class ImageUrl(Body):
     """An image on the web, or in the URL itself."""
 
-    url: Annotated[str, Field(pattern="^(https?://.|data:image/.)")]
+    url: Annotated[str, Field(pattern="^(?i:https?://.|data:image/.)")]
     detail: Literal["auto", "low", "high"] | None = None
 
 
