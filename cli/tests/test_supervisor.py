@@ -102,6 +102,29 @@ async def test_a_half_started_installation_is_stopped_whole() -> None:
     ]
 
 
+async def test_where_one_part_cannot_start_the_others_do_not_come_up_after_they_were_stopped() -> None:
+    journal: list[str] = []
+    download = asyncio.Event()
+
+    class Broken(FakePart):
+        async def start(self) -> None:
+            raise RuntimeError("no port left")
+
+    class Slow(FakePart):
+        async def start(self) -> None:
+            await download.wait()
+            await super().start()
+
+    supervisor = Supervisor(pause=no_pause)
+    with pytest.raises(RuntimeError, match="no port left"):
+        await supervisor.start(Slow("kafka", journal), Broken("postgres", journal))
+    await supervisor.stop()
+    download.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert sorted(journal) == ["stop kafka", "stop postgres"]
+
+
 def test_patience_grows_and_is_forgotten_by_a_healthy_life() -> None:
     backoff = Backoff()
     delays = [backoff.delay(0.1) for _ in range(8)]

@@ -26,7 +26,7 @@ _POLL_SECONDS: Final = 0.05
 # The time each service may take for its own drain (DESIGN: 2 s and 60 s of streams; 45 s of runs), and one deadline
 # of 15 s for everything else.
 _GATEWAY_STOP_SECONDS: Final = 80.0
-_ORCHESTRATOR_STOP_SECONDS: Final = 65.0
+_ORCHESTRATOR_STOP_SECONDS: Final = 100.0
 _TOOL_STOP_SECONDS: Final = 30.0
 _SIMULATOR_STOP_SECONDS: Final = 10.0
 

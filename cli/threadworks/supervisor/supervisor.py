@@ -29,7 +29,14 @@ class Supervisor:
         """Starts parts at once and returns when all of them are ready. Raises the first one's reason if one is not."""
         for part in parts:
             self._watched[part.name] = (part, asyncio.create_task(asyncio.sleep(0)))
-        await asyncio.gather(*(part.start() for part in parts))
+        starting = [asyncio.ensure_future(part.start()) for part in parts]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            # Where one has failed, the others must not go on and come up after they were stopped.
+            for start in starting:
+                start.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
         for part in parts:
             self._watched[part.name] = (part, asyncio.create_task(self._watch(part), name=f"watch {part.name}"))
 

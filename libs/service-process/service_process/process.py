@@ -121,9 +121,14 @@ def _exit_code(serving: asyncio.Task[BaseException]) -> int:
 async def _drain(bus: EventBus, service: Service, ops: OpsServer, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await service.stop()
-            await bus.stop()
-            await ops.stop()
+            # One that fails must not keep the others from flushing and leaving in order.
+            for name, stop in (("service", service.stop), ("bus", bus.stop), ("ops", ops.stop)):
+                try:
+                    await stop()
+                except Exception as error:  # noqa: BLE001 - as above
+                    log.error(
+                        "a part did not stop in order", action="stop_failed", part=name, error=type(error).__name__
+                    )
         log.info("stopped", action="stopped")
     except TimeoutError:
         log.warning("not everything stopped in time", action="drain_timeout", seconds=seconds)
