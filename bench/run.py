@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from bare_pipeline import PARTITIONS, SCHEMA, TOPICS
 from event_bus.kafka_admin import ensure_topics
 from event_bus.kafka_settings import KafkaSettings
 from message_contracts.catalogue import Topic
-from threadworks.local_servers.ports import free_port
+from threadworks.local_servers.ports import free_port, is_free
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 BENCH: Final = ROOT / "bench"
@@ -99,10 +100,12 @@ def start_bare(database_url: str, kafka: str) -> tuple[str, list[subprocess.Pope
         "BARE_GATEWAY_PORT": str(gateway_port),
         "BARE_MODEL_PORT": str(model_port),
     }
-    started = [
-        subprocess.Popen([sys.executable, BENCH / "bare_pipeline.py", role], env=environment)
-        for role in ("model", "orchestrator", "gateway")
-    ]
+    started = []
+    for role, port in (("model", model_port), ("orchestrator", None), ("gateway", gateway_port)):
+        started.append(subprocess.Popen([sys.executable, BENCH / "bare_pipeline.py", role], env=environment))
+        # Nothing retries here: a run that is taken before its model listens would never end.
+        while port is not None and is_free(port):
+            time.sleep(0.05)
     return f"http://127.0.0.1:{gateway_port}", started
 
 
