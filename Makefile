@@ -27,7 +27,7 @@ up: install ## separate processes on a real Apache Kafka and PostgreSQL (GATEWAY
 test: install ## all tests, with a real PostgreSQL and a real Kafka that the fixtures start
 	$(BIN)/pytest $(TESTS)
 
-check: install ## lint, format, types, imports, contracts, locks
+check: install ## lint, format, types, imports, contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
