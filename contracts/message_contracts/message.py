@@ -16,9 +16,9 @@ class Message:
     source: str
     """Who made it: `/threadworks/gateway`, `/threadworks/run-orchestrator`, `/threadworks/tool-services/<name>`."""
     subject: str
-    """Id of the entity it is about: run, step, message or tool call id, or the name of a tool service."""
+    """Id of the entity it is about: run, step, message or tool call id, the name of a tool service, or `slot/<n>`."""
     tenant: str | None
-    """Owner of the entity. None only for types without a tenant (`tool-service.announced`)."""
+    """Owner of the entity. None only for types without one tenant (`tool-service.announced`, `run-delta.produced`)."""
     data: dict[str, Any]
     """The payload, JSON values only."""
     id: str

@@ -30,6 +30,7 @@ def test_topic_of_names_the_topic_that_carries_the_type(type_: str) -> None:
         ("threadworks.tool-calls.moodle.v1", 12, timedelta(days=3), "tool call id"),
         ("threadworks.tool-results.v1", 12, timedelta(days=3), "thread id"),
         ("threadworks.tool-services.v1", 1, None, "service name"),
+        ("threadworks.run-deltas.v1", 64, timedelta(minutes=15), "none"),
         ("threadworks.dead-letters.v1", 3, timedelta(days=30), "original key"),
     ],
 )
@@ -40,8 +41,8 @@ def test_a_topic_is_as_it_was_decided(name: str, partitions: int, retention: tim
 
 
 def test_there_are_no_other_topics() -> None:
-    assert len(EVERY) == 7
-    assert len({topic.name for topic in EVERY}) == 7
+    assert len(EVERY) == 8
+    assert len({topic.name for topic in EVERY}) == 8
 
 
 @pytest.mark.parametrize("topic", EVERY, ids=lambda topic: topic.name)

@@ -57,6 +57,13 @@ class RunStepFailedV1(TypedDict):
     """The step as of this event."""
 
 
+class RunStepInProgressV1(TypedDict):
+    """The calls of a tool_calls step are complete and being answered. Only where run-step.created went out earlier, before the model had written them. Source: run-orchestrator. Subject: step id."""
+
+    step: RunStepV1
+    """The step as of this event, with all its calls; its status is in_progress."""
+
+
 class RunStepV1(TypedDict):
     """One step of a run with all its mutable fields as of the event's ce_seq."""
 
