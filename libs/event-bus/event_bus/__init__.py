@@ -12,6 +12,7 @@ from event_bus.interface import (
     Publisher,
     PublishError,
     Subscription,
+    Tail,
     Unavailable,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "PublishError",
     "Publisher",
     "Subscription",
+    "Tail",
     "Unavailable",
 ]

@@ -1,6 +1,6 @@
 """Takes one record to its end: handled, skipped or a dead letter; or given up without an acknowledgement.
 
-Used by `lane` for subscriptions and by the followers. Knows nothing of Kafka, offsets or partitions.
+Used by `lane` for subscriptions, by the followers and by the tails. Knows nothing of Kafka, offsets or partitions.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ class Delivery:
                 waiting.blocked()
                 pause = next(outage)
                 log.warning(
-                    "a handler needs something that is away; trying again",
+                    "a handler needs something that is away",
                     action="handler_unavailable",
                     message_type=message.type,
                     error_class=type(error.__cause__ or error).__name__,
@@ -149,18 +149,37 @@ class DeadLetterGraveyard:
 
 
 class SkippingGraveyard:
-    """For followers: a compacted topic is read again at each start, so a dead letter would be written each time."""
+    """For followers: a compacted topic is read again at each start, so a dead letter would be written each time.
+
+    And for tails: what they read is not kept anyway.
+    """
 
     async def bury(self, record: IncomingRecord, error: Exception, _waiting: Waiting) -> Ending:
         """Log and go on. A record without a value deletes its key and says nothing else."""
         if record.value is not None:
             log.error(
-                "a record of a followed topic is skipped",
-                action="followed_record_skipped",
+                "a record that nobody can handle is skipped",
+                action="record_skipped",
                 error_class=type(error).__name__,
                 **record.place,
             )
         return Ending.SKIPPED
+
+
+class GoingOn:
+    """For tails: no record waits for anything, because the next one is more worth than a late one."""
+
+    def blocked(self) -> None:
+        """See `Waiting.blocked`."""
+
+    async def wait(self, _seconds: float) -> bool:
+        """See `Waiting.wait`."""
+        return False
+
+
+def tail_delivery(handlers: HandlerTable) -> Delivery:
+    """Each record is tried once."""
+    return Delivery(handlers=handlers, graveyard=SkippingGraveyard(), retries=RetryPolicy(failure_pauses=()))
 
 
 def _raised_at(error: Exception) -> str:

@@ -16,7 +16,9 @@ from event_bus.dispatcher import Dispatcher
 from event_bus.in_process_follower import InProcessFollower
 from event_bus.in_process_group import Group, InProcessSubscription
 from event_bus.in_process_log import Topics
-from event_bus.interface import Follower, HandlerTable, Outcome, OutgoingRecord, Subscription
+from event_bus.in_process_tail import InProcessTail
+from event_bus.incoming import Partition
+from event_bus.interface import Follower, HandlerTable, Outcome, OutgoingRecord, Subscription, Tail
 from event_bus.retries import RetryPolicy
 
 
@@ -38,7 +40,7 @@ class InProcessBus:
         self._topics = Topics([*catalogue.topics(), *topics])
         self._retries = retries or RetryPolicy()
         self._groups: dict[str, Group] = {}
-        self._readers: list[Subscription | Follower] = []
+        self._readers: list[Subscription | Follower | Tail] = []
         self._publisher = InProcessPublisher(self._topics)
 
     async def start(self) -> None:
@@ -51,6 +53,11 @@ class InProcessBus:
     @property
     def publisher(self) -> InProcessPublisher:
         """See `EventBus.publisher`."""
+        return self._publisher
+
+    @property
+    def stream_publisher(self) -> InProcessPublisher:
+        """See `EventBus.stream_publisher`. Nothing can be quicker than the one publisher."""
         return self._publisher
 
     def check(self) -> str | None:
@@ -89,6 +96,14 @@ class InProcessBus:
         self._readers.append(follower)
         return follower
 
-    def _forget(self, reader: Subscription | Follower) -> None:
+    async def tail(self, *, topic: str, partition: int, handlers: HandlerTable) -> InProcessTail:
+        """See `EventBus.tail`. Raises KeyError for a partition that the topic does not have."""
+        tail = InProcessTail(
+            self._topics, partition=Partition(topic, partition), handlers=handlers, on_stop=self._forget
+        )
+        self._readers.append(tail)
+        return tail
+
+    def _forget(self, reader: Subscription | Follower | Tail) -> None:
         if reader in self._readers:
             self._readers.remove(reader)

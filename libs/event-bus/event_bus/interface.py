@@ -1,4 +1,4 @@
-"""What every part of Threadworks knows about the event bus: records, outcomes, handlers and the four protocols.
+"""What every part of Threadworks knows about the event bus: records, outcomes, handlers and the five protocols.
 
 Services depend on this module alone (through `event_bus`); `event_bus.kafka` and `event_bus.in_process` implement it
 and pass one conformance suite. Only a composition root names an implementation.
@@ -98,20 +98,43 @@ class Follower(Protocol):
         ...
 
 
+class Tail(Protocol):
+    """Reads one partition from its end, outside any group: for records that only matter while they are new."""
+
+    async def ready(self) -> None:
+        """Return once the tail stands at the end: whatever is published from now on is handed out.
+
+        Returns at once while that is so; waits, for ever if need be, while the broker or the topic is away.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading. Idempotent."""
+        ...
+
+
 class EventBus(Protocol):
-    """One connection of a process to the bus: one publisher, any number of subscriptions and followers."""
+    """One connection of a process to the bus: its publishers, any number of subscriptions, followers and tails."""
 
     async def start(self) -> None:
         """Get ready to publish. Does not wait for the broker: a service starts while Kafka is away."""
         ...
 
     async def stop(self) -> None:
-        """Stop what is still running (subscriptions, followers, then the publisher). Idempotent."""
+        """Stop what is still running (subscriptions, followers, tails, then the publishers). Idempotent."""
         ...
 
     @property
     def publisher(self) -> Publisher:
-        """The one publisher of this process."""
+        """The durable publisher of this process."""
+        ...
+
+    @property
+    def stream_publisher(self) -> Publisher:
+        """The quick publisher of this process, for records whose loss is repaired: None means that one replica has it.
+
+        Independent of `publisher`: nothing waits for the other's records, and a failure of one leaves the other alone.
+        """
         ...
 
     async def subscribe(
@@ -128,4 +151,13 @@ class EventBus(Protocol):
 
     async def follow(self, *, topic: str, handlers: HandlerTable) -> Follower:
         """Read a compacted topic from its beginning. Unreadable records and failing handlers are logged and skipped."""
+        ...
+
+    async def tail(self, *, topic: str, partition: int, handlers: HandlerTable) -> Tail:
+        """Read one partition from its end on; returns at once, see `Tail.ready`.
+
+        Records are handed out one at a time, in order, once: a failing handler (also one that is `Unavailable`) and an
+        unreadable record are logged and skipped. A tail survives an outage of the broker by itself, but records that
+        were published around it may be missing: whoever reads a tail has another source for what it lacks.
+        """
         ...

@@ -169,12 +169,16 @@ class InterruptedBus:
     def __init__(self, bus: InProcessBus) -> None:
         self._bus = bus
         self.start, self.stop = bus.start, bus.stop
-        self.subscribe, self.follow = bus.subscribe, bus.follow
+        self.subscribe, self.follow, self.tail = bus.subscribe, bus.follow, bus.tail
         self.back = False
         self.refused = asyncio.Event()
 
     @property
     def publisher(self) -> "InterruptedBus":
+        return self
+
+    @property
+    def stream_publisher(self) -> "InterruptedBus":
         return self
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> list[Outcome]:
