@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 # uv from the PATH where there is one; otherwise our own copy in .uv, installed once with pip.
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
-MEMBERS := contracts libs/observability libs/event-bus libs/run-engine libs/service-process libs/tool-service \
+MEMBERS := contracts libs/observability libs/event-bus libs/file-store libs/run-engine libs/service-process libs/tool-service \
 	services/gateway services/run-orchestrator services/moodle-tool simulators/model simulators/moodle cli
 SERVICES := gateway run-orchestrator moodle-tool
 PYPROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
