@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -42,6 +43,9 @@ class DrivenRuns(Protocol):
     def cancel_requested(self, claim: RunKey) -> None:
         """Stop driving and end the run as cancelled."""
 
+    def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
+        """Send deltas to these slots, and to no others."""
+
 
 class NothingDriven:
     """The driven runs of a process that drives none: a gateway holds a lease for its outbox rows only."""
@@ -54,6 +58,9 @@ class NothingDriven:
         """Cannot happen."""
 
     def cancel_requested(self, claim: RunKey) -> None:
+        """Cannot happen."""
+
+    def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
         """Cannot happen."""
 
 
@@ -138,11 +145,12 @@ class Lease:
         """One renewal, and what follows from it. Raises `DatabaseUnavailable`."""
         before = self._runs.claims()
         owned = await self._liveness.renew()
+        driven = self._runs.claims()
         report = compare(
             owned=frozenset(map(_key, owned)),
             cancelling=frozenset(_key(run) for run in owned if run.status is RunStatus.CANCELLING),
             driven_before=before,
-            driven_now=self._runs.claims(),
+            driven_now=driven,
             seen_unknown=self._seen_unknown,
         )
         self._seen_unknown = report.seen_unknown
@@ -150,6 +158,9 @@ class Lease:
             _tell(self._runs.taken_away, claim)
         for claim in report.cancelling:
             _tell(self._runs.cancel_requested, claim)
+        for run in owned:
+            if _key(run) in driven:
+                _tell(partial(self._runs.streamed_to, slots=run.stream_slots), _key(run))
         # In a task of its own, because it may have to wait for locks, and a renewal must not.
         if self._driving is not None and report.unknown and (self._handing_back is None or self._handing_back.done()):
             self._handing_back = asyncio.create_task(_hand_back(self._driving, report.unknown), name="hand-back")
@@ -172,7 +183,7 @@ def _tell(hear: Callable[[RunKey], None], claim: RunKey) -> None:
     try:
         hear(claim)
     except Exception as error:  # noqa: BLE001 - the next report says it again, and the others must hear theirs
-        log.error("a run could not be stopped", action="lease_fault", run_id=claim[1], error=type(error).__name__)
+        log.error("a run could not be told", action="lease_fault", run_id=claim[1], error=type(error).__name__)
 
 
 def _key(run: OwnedRun) -> RunKey:

@@ -5,6 +5,7 @@ import asyncio
 from engine_world import World
 from run_engine.domain.status import RunStatus
 from run_engine.lease import Lease, Report, RunKey, compare
+from run_engine.store.streams import Streams
 
 A: RunKey = ("t", "run_a", 1)
 B: RunKey = ("t", "run_b", 1)
@@ -69,6 +70,10 @@ class Driver:
     def cancel_requested(self, claim: RunKey) -> None:
         self.heard.append(("cancel", claim))
 
+    def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
+        if slots:
+            self.heard.append((f"stream to {sorted(slots)}", claim))
+
 
 async def test_a_cancellation_is_heard_at_the_next_renewal(world: World) -> None:
     worker = await world.live_worker()
@@ -81,6 +86,16 @@ async def test_a_cancellation_is_heard_at_the_next_renewal(world: World) -> None
     await world.gateway.runs.cancel(world.tenant, run.thread_id, run.id)
     await lease.renew()
     assert driver.heard == [("cancel", key)]
+
+
+async def test_a_new_reader_is_heard_of_at_the_next_renewal(world: World) -> None:
+    worker = await world.live_worker()
+    run = await world.claimed(worker)
+    key = (world.tenant, run.id, run.attempt)
+    driver = Driver(key)
+    await Streams(world.database).add_slot(world.tenant, run.id, 6)
+    await Lease(worker.liveness, worker.driving, driver).renew()
+    assert driver.heard == [("stream to [6]", key)]
 
 
 async def test_an_expired_or_deleted_run_is_taken_away(world: World) -> None:

@@ -52,7 +52,7 @@ class Unhelpful:
         self.taken.append(claim)
         raise RuntimeError("surprise")
 
-    def cancel_requested(self, claim: RunKey) -> None:
+    def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
         raise RuntimeError("surprise")
 
 

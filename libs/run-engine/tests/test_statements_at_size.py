@@ -110,9 +110,18 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21}
         ("list_steps", {**PAGE, "thread_id": "thread_2", "run_id": "run_3001"}, 20),
         (
             "end_run",
-            {"owner": "x", **THREAD, "run_id": "run_3000", "status": "cancelled", "last_error": None},
+            {"owner": "x", **THREAD, "run_id": "run_3000", "status": "cancelled", "last_error": None, "said": None},
             50,
         ),
+        ("abandon_step", {"owner": "x", "tenant_id": "t", "run_id": "run_3000", "reason": "x"}, 50),
+        # Streams: the events of some runs, and one run of many.
+        (
+            "run_events_after",
+            {"tenant_ids": ["t"] * 20, "run_ids": [f"run_{i}" for i in range(20)], "seqs": [2] * 20},
+            200,
+        ),
+        ("add_stream_slot", {"tenant_id": "t", "run_id": "run_14999", "slot": 3}, 10),
+        ("move_stream_slot", {"old": 3, "new": 4, "tenant_ids": ["t"], "run_ids": ["run_14999"]}, 20),
         (
             "answer_calls",
             {

@@ -10,9 +10,11 @@ from run_engine.domain.status import RunStatus
 from run_engine.store.statements import load_statements
 
 ACROSS_TENANTS = {
-    # The sweeper, the relay and the lease work for everybody; an event, a run and a call carry their tenant along.
+    # The sweeper, the relay, the lease and the streams work for everybody; an event, a run and a call carry their
+    # tenant along.
     *("adopt_outbox", "lost_runs", "expired_runs", "idle_runs", "overdue_calls", "repeat_calls"),
     *("prune_run_events", "prune_workers", "register_worker", "renew_worker", "retire_worker", "queued_runs"),
+    *("take_stream_slot", "owned_stream_slot", "release_stream_slot", "run_events_after", "move_stream_slot"),
     *("unpublished", "owned", "delete_published", "reject"),
     # A key tells whose it is.
     *("find_key", "delete_key", "get_tenant", "ensure_tenant"),

@@ -129,6 +129,8 @@ class Run:
     reasoning_effort: str | None
     required_calls: tuple[ToolCall, ...] = ()
     """The open calls that the client has to answer, while the run is in requires_action."""
+    stream_slots: frozenset[int] = frozenset()
+    """The slots of the gateways that stream the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

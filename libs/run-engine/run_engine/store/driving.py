@@ -1,7 +1,10 @@
-"""What a worker does with runs: claim, read the prompt's parts, park, finish, fail, hand back. All of it is fenced."""
+"""What a worker does with runs: claim, read the prompt's parts, begin steps, park, finish, fail, hand back.
+
+All of it is fenced.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from run_engine.domain.drafts import NewToolCall
@@ -11,8 +14,9 @@ from run_engine.domain.status import RunStatus
 from run_engine.errors import Fenced
 from run_engine.store import rows
 from run_engine.store.database import Database, Row, Session
-from run_engine.store.endings import end_locked_run, queue_locked_run
+from run_engine.store.endings import abandon_open_step, end_locked_run, queue_locked_run
 from run_engine.store.paging import HIGHEST, LOWEST
+from run_engine.store.streams import StoredEvent
 from run_engine.store.writer import Writer
 
 LONGEST_TIMEOUT: Final = 86_400.0
@@ -31,6 +35,15 @@ class Answer:
     """None, or why the answer is cut short: max_completion_tokens, max_prompt_tokens or content_filter."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the model wrote before it called tools, with the ids that its step and message get."""
+
+    step_id: str
+    message_id: str
+    content: list[Json]
+
+
 class Driving:
     """The writes of one worker, named by its `Writer.owner`; each raises `Fenced` once the run is not its own."""
 
@@ -45,6 +58,37 @@ class Driving:
             return None
         self._writer.committed(row["outbox_ids"])
         return rows.run(row)
+
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+        """Begins a step in the open, for those who stream the run: one that writes the message, or calls tools if None.
+
+        Returns its event. `say`, `finish` and `park` go on with the step under the same ids.
+        """
+        row = await self._database.one("open_step", **self._fence(run), step_id=step_id, message_id=message_id)
+        if row is None:
+            raise Fenced(run.id)
+        self._writer.committed(row["outbox_ids"])
+        return StoredEvent(
+            run.tenant_id,
+            run.id,
+            row["seq"],
+            "threadworks.run-step.created.v1",
+            step_id,
+            row["data"],
+            row["created_at"],
+        )
+
+    async def say(self, run: Run, said: Said) -> None:
+        """Completes a message beside which the model calls tools: its step is done, the run goes on."""
+        row = await self._database.one("complete_message", **self._fence(run), **asdict(said))
+        self._committed(run, row)
+
+    async def abandon_step(self, run: Run, reason: str) -> None:
+        """Fails the step that was begun in the open, if there is one; its message is gone. Its owner reads `reason`."""
+        async with self._database.transaction() as session:
+            await self._lock(session, run)
+            outbox_ids = await abandon_open_step(session, self._writer.owner, run.tenant_id, run.id, reason)
+        self._writer.committed(outbox_ids)
 
     async def queued(self, limit: int) -> Sequence[tuple[str, str]]:
         """(tenant id, run id) of the runs that have waited longest."""
@@ -84,9 +128,27 @@ class Driving:
         )
         self._committed(run, row)
 
-    async def park(self, run: Run, step_id: str, calls: Sequence[NewToolCall], usage: Usage) -> None:
-        """Parks the run for tool calls (at least one); services are asked by the events of the same commit."""
-        row = await self._database.one(
+    async def park(
+        self, run: Run, step_id: str, calls: Sequence[NewToolCall], usage: Usage, said: Said | None = None
+    ) -> None:
+        """Parks the run for tool calls (at least one); services are asked by the events of the same commit.
+
+        `said` is what the model wrote before it called.
+        """
+        if said is None:
+            self._committed(run, await self._park(self._database, run, step_id, calls, usage))
+            return
+        async with self._database.transaction() as session:
+            spoken = await session.one("complete_message", **self._fence(run), **asdict(said))
+            parked = await self._park(session, run, step_id, calls, usage)
+            if spoken is None or parked is None:
+                raise Fenced(run.id)
+        self._writer.committed([*spoken["outbox_ids"], *parked["outbox_ids"]])
+
+    async def _park(
+        self, session: Session | Database, run: Run, step_id: str, calls: Sequence[NewToolCall], usage: Usage
+    ) -> Row | None:
+        return await session.one(
             "park_run",
             **self._fence(run),
             step_id=step_id,
@@ -98,25 +160,27 @@ class Driving:
             call_services=[call.service for call in calls],
             call_timeouts=[_allowed(call) for call in calls],
         )
-        self._committed(run, row)
 
-    async def fail(self, run: Run, code: str, message: str) -> None:
-        """Ends the run as failed; `code` is server_error, rate_limit_exceeded or invalid_prompt."""
+    async def fail(self, run: Run, code: str, message: str, said: list[Json] | None = None) -> None:
+        """Ends the run as failed; `code` is server_error, rate_limit_exceeded or invalid_prompt.
+
+        `said` is the content of its open message so far.
+        """
         async with self._database.transaction() as session:
             locked = await self._lock(session, run)
             ids = await end_locked_run(
-                session, self._writer.owner, locked, RunStatus.FAILED, {"code": code, "message": message}
+                session, self._writer.owner, locked, RunStatus.FAILED, {"code": code, "message": message}, said=said
             )
         self._writer.committed(ids)
 
-    async def obey_cancel(self, run: Run) -> None:
-        """Ends a run in cancelling as cancelled, after its work was stopped."""
+    async def obey_cancel(self, run: Run, said: list[Json] | None = None) -> None:
+        """Ends a run in cancelling as cancelled, after its work was stopped. `said` as in `fail`."""
         async with self._database.transaction() as session:
             locked = await self._lock(session, run)
             status = target(RunStatus(locked["status"]), Trigger.OBEY_CANCEL)
             if status is not RunStatus.CANCELLED:
                 return
-            ids = await end_locked_run(session, self._writer.owner, locked, status)
+            ids = await end_locked_run(session, self._writer.owner, locked, status, said=said)
         self._writer.committed(ids)
 
     async def hand_back(self, run_tenant: str, run_id: str, attempt: int) -> None:

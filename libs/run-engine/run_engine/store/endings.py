@@ -13,8 +13,12 @@ async def end_locked_run(
     run: Row,
     status: RunStatus,
     last_error: Json | None = None,
+    *,
+    said: list[Json] | None = None,
 ) -> Sequence[int]:
     """Ends the run as failed, cancelled or expired, closes its open step and message, frees its thread.
+
+    `said` is the content of the open message so far; None where only its worker knows.
 
     Returns the ids of the outbox rows, for `Writer.committed` after the commit.
     """
@@ -26,15 +30,22 @@ async def end_locked_run(
         run_id=run["id"],
         status=status.value,
         last_error=last_error,
+        said=said,
     )
     ids: Sequence[int] = row["outbox_ids"]
     return ids
 
 
 async def queue_locked_run(session: Session, owner: str, run: Row, lost_workers: int) -> Sequence[int]:
-    """Queues the run again and wakes an orchestrator. Returns the ids of the outbox rows."""
+    """Queues the run again, without what was begun, and wakes an orchestrator. Returns the ids of the outbox rows."""
+    abandoned = await abandon_open_step(session, owner, run["tenant_id"], run["id"], "The step is begun anew.")
     row = await session.row(
         "queue_run", owner=owner, tenant_id=run["tenant_id"], run_id=run["id"], lost_workers=lost_workers
     )
-    ids: Sequence[int] = row["outbox_ids"]
-    return ids
+    return [*abandoned, *row["outbox_ids"]]
+
+
+async def abandon_open_step(session: Session, owner: str, tenant_id: str, run_id: str, reason: str) -> Sequence[int]:
+    """Fails the step that a locked run has begun in the open, if there is one. Returns the ids of the outbox rows."""
+    row = await session.row("abandon_step", owner=owner, tenant_id=tenant_id, run_id=run_id, reason=reason)
+    return [] if row["outbox_id"] is None else [row["outbox_id"]]

@@ -15,6 +15,8 @@ class OwnedRun:
     run_id: str
     status: RunStatus
     attempt: int
+    stream_slots: frozenset[int] = frozenset()
+    """The slots of the gateways that stream it."""
 
 
 class Liveness:
@@ -36,7 +38,13 @@ class Liveness:
             await self.register()
             return []
         return [
-            OwnedRun(row["tenant_id"], row["run_id"], RunStatus(row["status"]), row["attempt"])
+            OwnedRun(
+                row["tenant_id"],
+                row["run_id"],
+                RunStatus(row["status"]),
+                row["attempt"],
+                frozenset(row["stream_slots"]),
+            )
             for row in found
             if row["run_id"] is not None
         ]

@@ -16,7 +16,7 @@ def _plain(kind: type[Any], *special: str) -> tuple[str, ...]:
 _ASSISTANT: Final = _plain(Assistant)
 _THREAD: Final = _plain(Thread)
 _MESSAGE: Final = _plain(Message, "status")
-_RUN: Final = _plain(Run, "status", "usage", "required_calls")
+_RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots")
 _STEP: Final = _plain(RunStep, "status", "usage", "tool_calls")
 
 
@@ -45,6 +45,7 @@ def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:
         status=status,
         usage=usage,
         required_calls=tuple(_call(call) for call in required_calls or ()),
+        stream_slots=frozenset(row["stream_slots"]),
         **{name: row[name] for name in _RUN},
     )
 

@@ -23,15 +23,31 @@ class Runs:
         self._database = database
         self._writer = writer
 
-    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage] = ()) -> Run:
-        """Starts a run on a thread, with additional messages, in one commit. Raises `NotFound` and `ThreadBusy`."""
-        return await self._start(tenant_id, NewThread(id=thread_id, messages=messages), draft, new_thread=False)
+    async def start(
+        self,
+        tenant_id: str,
+        thread_id: str,
+        draft: NewRun,
+        messages: Sequence[NewMessage] = (),
+        *,
+        stream_slot: int | None = None,
+    ) -> Run:
+        """Starts a run on a thread, with additional messages, in one commit. Raises `NotFound` and `ThreadBusy`.
 
-    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+        `stream_slot` is the slot of the gateway that streams it.
+        """
+        thread = NewThread(id=thread_id, messages=messages)
+        return await self._start(tenant_id, thread, draft, stream_slot, new_thread=False)
+
+    async def start_on_new_thread(
+        self, tenant_id: str, thread: NewThread, draft: NewRun, *, stream_slot: int | None = None
+    ) -> Run:
         """Makes a thread with its messages and starts a run on it, in one commit. Raises `NotFound`."""
-        return await self._start(tenant_id, thread, draft, new_thread=True)
+        return await self._start(tenant_id, thread, draft, stream_slot, new_thread=True)
 
-    async def _start(self, tenant_id: str, thread: NewThread, draft: NewRun, *, new_thread: bool) -> Run:
+    async def _start(
+        self, tenant_id: str, thread: NewThread, draft: NewRun, stream_slot: int | None, *, new_thread: bool
+    ) -> Run:
         while True:
             row = await self._database.one(
                 "start_run",
@@ -42,6 +58,7 @@ class Runs:
                 thread_metadata=thread.metadata,
                 thread_tool_resources=thread.tool_resources,
                 messages=message_values(thread.messages),
+                stream_slot=stream_slot,
                 **run_values(draft),
             )
             if row is not None:
@@ -132,11 +149,18 @@ class Runs:
         return self._found(row, run_id)
 
     async def submit_outputs(
-        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+        self,
+        tenant_id: str,
+        thread_id: str,
+        run_id: str,
+        outputs: Sequence[tuple[str, str]],
+        *,
+        stream_slot: int | None = None,
     ) -> Run:
         """Stores the client's outputs (call id, text), all of the open calls at once, and moves the run with them.
 
-        Raises `NotFound`, `OutputsNotAccepted` and `WrongOutputs`; then nothing is stored.
+        `stream_slot` is the slot of a gateway that streams what follows. Raises `NotFound`, `OutputsNotAccepted` and
+        `WrongOutputs`; then nothing is stored.
         """
         async with self._database.transaction() as session:
             locked = await self._lock(session, tenant_id, thread_id, run_id)
@@ -144,6 +168,8 @@ class Runs:
             answers: Mapping[str, str] = check_outputs(
                 RunStatus(locked["status"]), [row["id"] for row in open_calls], outputs
             )
+            if stream_slot is not None:
+                await session.all("add_stream_slot", tenant_id=tenant_id, run_id=run_id, slot=stream_slot)
             stored = await session.row(
                 "answer_calls",
                 owner=self._writer.owner,

@@ -1,5 +1,6 @@
 -- name: finish_run^
--- Ends a driven run with an answer: message, step, usage, status and events in one commit. No row: fenced.
+-- Ends a driven run with an answer: message, step, usage, status and events in one commit, whether the step was begun in
+-- the open or not. No row: fenced.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
@@ -10,7 +11,10 @@ WITH locked AS MATERIALIZED (
     FROM locked WHERE t.tenant_id = locked.tenant_id AND t.id = locked.thread_id AND t.active_run = locked.id
     RETURNING t.id
 ), moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS now, (SELECT count(*) FROM unlocked) AS threads FROM locked
+    SELECT clock_timestamp() AS now, (SELECT count(*) FROM unlocked) AS threads,
+           (SELECT count(*)::integer FROM run_steps s
+            WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
+    FROM locked
 ), message AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, incomplete_details, completed_at, incomplete_at,
                           role, content, assistant_id, run_id, attachments, metadata)
@@ -18,6 +22,9 @@ WITH locked AS MATERIALIZED (
            CASE WHEN :status = 'completed' THEN now END, CASE WHEN :status = 'incomplete' THEN now END,
            'assistant', :content, assistant_id, id, '[]', '{}'
     FROM locked, moment
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        status = excluded.status, incomplete_details = excluded.incomplete_details,
+        completed_at = excluded.completed_at, incomplete_at = excluded.incomplete_at, content = excluded.content
     RETURNING id, message_snapshot(messages) AS snapshot
 ), step AS (
     INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_at, attempt, type, status,
@@ -25,10 +32,13 @@ WITH locked AS MATERIALIZED (
     SELECT tenant_id, :step_id, id, thread_id, assistant_id, now, attempt, 'message_creation', 'completed',
            :message_id, now, :prompt_tokens, :completion_tokens
     FROM locked, moment
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        status = excluded.status, completed_at = excluded.completed_at, prompt_tokens = excluded.prompt_tokens,
+        completion_tokens = excluded.completion_tokens
     RETURNING id, step_snapshot(run_steps, jsonb_build_object('type', 'message_creation', 'message_creation',
                   jsonb_build_object('message_id', message_id))) AS snapshot
 ), ended AS (
-    UPDATE runs r SET status = :status, worker = NULL, seq = r.seq + 4, lost_workers = 0,
+    UPDATE runs r SET status = :status, worker = NULL, seq = r.seq + 4 - moment.opened, lost_workers = 0,
                       completed_at = CASE WHEN :status = 'completed' THEN moment.now END,
                       expires_at = CASE WHEN :status = 'completed' THEN NULL ELSE r.expires_at END,
                       incomplete_details = :incomplete_details,
@@ -40,7 +50,7 @@ WITH locked AS MATERIALIZED (
     SELECT emit_run_event(:worker, e.tenant_id, e.thread_id, e.id, e.seq - 3, e.attempt,
                           'threadworks.run-step.created.v1', step.id, jsonb_build_object('step', step.snapshot ||
                           '{"status": "in_progress", "completed_at": null, "usage": null}'), moment.now) AS id
-    FROM ended e, step, moment
+    FROM ended e, step, moment WHERE moment.opened = 0
     UNION ALL
     SELECT emit_run_event(:worker, e.tenant_id, e.thread_id, e.id, e.seq - 2, e.attempt,
                           'threadworks.message.' || :status || '.v1', message.id,
@@ -59,8 +69,9 @@ WITH locked AS MATERIALIZED (
 )
 SELECT array_agg(id) AS outbox_ids FROM published HAVING count(*) > 0;
 
--- name: park_run^
--- Parks a driven run for tool calls: step, calls, counters, status and events in one commit. No row: fenced.
+-- name: open_step^
+-- Begins a step in the open, at the first chunk of a reply that is streamed: the step, an empty message where it writes
+-- one, and their event. No row: fenced, or to be cancelled.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
@@ -68,12 +79,103 @@ WITH locked AS MATERIALIZED (
     FOR NO KEY UPDATE
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now FROM locked
+), message AS (
+    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, assistant_id, run_id,
+                          attachments, metadata)
+    SELECT tenant_id, :message_id, thread_id, now, 'in_progress', 'assistant', '[]', assistant_id, id, '[]', '{}'
+    FROM locked, moment WHERE :message_id::text IS NOT NULL
+), step AS (
+    INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_at, attempt, type, status,
+                           message_id)
+    SELECT tenant_id, :step_id, id, thread_id, assistant_id, now, attempt,
+           CASE WHEN :message_id::text IS NULL THEN 'tool_calls' ELSE 'message_creation' END, 'in_progress',
+           :message_id
+    FROM locked, moment
+    RETURNING id, step_snapshot(run_steps, step_details(run_steps)) AS snapshot
+), moved AS (
+    UPDATE runs r SET seq = r.seq + 1 FROM locked WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+    RETURNING r.tenant_id, r.thread_id, r.id, r.seq, r.attempt
+), published AS MATERIALIZED (
+    SELECT emit_run_event(:worker, m.tenant_id, m.thread_id, m.id, m.seq, m.attempt, 'threadworks.run-step.created.v1',
+                          step.id, jsonb_build_object('step', step.snapshot), moment.now) AS id
+    FROM moved m, step, moment
+)
+SELECT (SELECT array_agg(published.id) FROM published) AS outbox_ids, moved.seq,
+       jsonb_build_object('step', step.snapshot) AS data, moment.now AS created_at
+FROM moved, step, moment;
+
+-- name: complete_message^
+-- Completes a message that is not the run's last word, before the calls of the same reply: message, step and events,
+-- whether the step was begun in the open or not. Its tokens count for the calls. No row: fenced, or to be cancelled.
+WITH locked AS MATERIALIZED (
+    SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
+    WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
+      AND status = 'in_progress'
+    FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now, (SELECT count(*)::integer FROM run_steps s
+        WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
+    FROM locked
+), message AS (
+    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, completed_at, role, content, assistant_id,
+                          run_id, attachments, metadata)
+    SELECT tenant_id, :message_id, thread_id, now, 'completed', now, 'assistant', :content, assistant_id, id, '[]', '{}'
+    FROM locked, moment
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        status = excluded.status, completed_at = excluded.completed_at, content = excluded.content
+    RETURNING id, message_snapshot(messages) AS snapshot
+), step AS (
+    INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_at, attempt, type, status,
+                           message_id, completed_at, prompt_tokens, completion_tokens)
+    SELECT tenant_id, :step_id, id, thread_id, assistant_id, now, attempt, 'message_creation', 'completed',
+           :message_id, now, 0, 0
+    FROM locked, moment
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        status = excluded.status, completed_at = excluded.completed_at, prompt_tokens = excluded.prompt_tokens,
+        completion_tokens = excluded.completion_tokens
+    RETURNING id, step_snapshot(run_steps, step_details(run_steps)) AS snapshot
+), moved AS (
+    UPDATE runs r SET seq = r.seq + 3 - moment.opened
+    FROM locked, moment WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+    RETURNING r.tenant_id, r.thread_id, r.id, r.seq, r.attempt
+), published AS MATERIALIZED (
+    SELECT emit_run_event(:worker, m.tenant_id, m.thread_id, m.id, m.seq - 2, m.attempt,
+                          'threadworks.run-step.created.v1', step.id, jsonb_build_object('step', step.snapshot ||
+                          '{"status": "in_progress", "completed_at": null, "usage": null}'), moment.now) AS id
+    FROM moved m, step, moment WHERE moment.opened = 0
+    UNION ALL
+    SELECT emit_run_event(:worker, m.tenant_id, m.thread_id, m.id, m.seq - 1, m.attempt,
+                          'threadworks.message.completed.v1', message.id,
+                          jsonb_build_object('message', message.snapshot), moment.now)
+    FROM moved m, message, moment
+    UNION ALL
+    SELECT emit_run_event(:worker, m.tenant_id, m.thread_id, m.id, m.seq, m.attempt,
+                          'threadworks.run-step.completed.v1', step.id, jsonb_build_object('step', step.snapshot),
+                          moment.now)
+    FROM moved m, step, moment
+)
+SELECT array_agg(id) AS outbox_ids FROM published HAVING count(*) > 0;
+
+-- name: park_run^
+-- Parks a driven run for tool calls: step, calls, counters, status and events in one commit, whether the step was begun in
+-- the open or not. No row: fenced.
+WITH locked AS MATERIALIZED (
+    SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
+    WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
+      AND status = 'in_progress'
+    FOR NO KEY UPDATE
+), moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now, EXISTS (SELECT FROM run_steps s
+        WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
+    FROM locked
 ), step AS (
     INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_at, attempt, type, status,
                            prompt_tokens, completion_tokens)
     SELECT tenant_id, :step_id, id, thread_id, assistant_id, now, attempt, 'tool_calls', 'in_progress',
            :prompt_tokens, :completion_tokens
     FROM locked, moment
+    ON CONFLICT (tenant_id, id) DO UPDATE SET
+        prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens
     RETURNING run_steps AS whole, id
 ), calls AS (
     INSERT INTO tool_calls (tenant_id, id, step_id, run_id, index, name, arguments, service, created_at, deadline,
@@ -105,7 +207,9 @@ WITH locked AS MATERIALIZED (
     RETURNING r.tenant_id, r.thread_id, r.id, r.seq, r.attempt, r.status, run_snapshot(r) AS snapshot
 ), published AS MATERIALIZED (
     SELECT emit_run_event(:worker, p.tenant_id, p.thread_id, p.id, p.seq - 1, p.attempt,
-                          'threadworks.run-step.created.v1', step.id, jsonb_build_object('step', step_snapshot(
+                          CASE WHEN moment.opened THEN 'threadworks.run-step.in_progress.v1'
+                               ELSE 'threadworks.run-step.created.v1' END,
+                          step.id, jsonb_build_object('step', step_snapshot(
                               step.whole, jsonb_build_object('type', 'tool_calls', 'tool_calls', tally.details))
                               || '{"usage": null}'),
                           moment.now) AS id
@@ -133,3 +237,7 @@ SELECT * FROM runs
 WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
   AND status IN ('in_progress', 'cancelling')
 FOR NO KEY UPDATE;
+
+-- name: abandon_step^
+-- Fails the open step of a run that the caller has locked.
+SELECT abandon_open_step(:owner, :tenant_id, :run_id, :reason) AS outbox_id;

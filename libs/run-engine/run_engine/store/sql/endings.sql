@@ -3,7 +3,8 @@
 SELECT * FROM runs WHERE tenant_id = :tenant_id AND id = :run_id FOR NO KEY UPDATE;
 
 -- name: end_run^
--- Ends a run that the caller has locked, without an answer: closes what is open and frees the thread.
+-- Ends a run that the caller has locked, without an answer: closes what is open and frees the thread. `said` is what its
+-- open message holds so far, null where nobody knows.
 WITH moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now
 ), unlocked AS (
@@ -18,13 +19,11 @@ WITH moment AS MATERIALIZED (
         expired_at = CASE WHEN :status = 'expired' THEN moment.now END
     FROM moment
     WHERE s.tenant_id = :tenant_id AND s.run_id = :run_id AND s.status = 'in_progress'
-    RETURNING s.id, s.position, step_snapshot(s, CASE s.type
-        WHEN 'tool_calls' THEN tool_calls_details(s.tenant_id, s.id)
-        ELSE jsonb_build_object('type', 'message_creation', 'message_creation',
-                                jsonb_build_object('message_id', s.message_id)) END) AS snapshot
+    RETURNING s.id, s.position, step_snapshot(s, step_details(s)) AS snapshot
 ), messages AS (
     UPDATE messages m SET status = 'incomplete', incomplete_at = moment.now,
-                          incomplete_details = jsonb_build_object('reason', 'run_' || :status)
+                          incomplete_details = jsonb_build_object('reason', 'run_' || :status),
+                          content = coalesce(:said, content)
     FROM moment
     WHERE m.tenant_id = :tenant_id AND m.thread_id = :thread_id AND m.run_id = :run_id AND m.status = 'in_progress'
     RETURNING m.id, m.position, message_snapshot(m) AS snapshot

@@ -27,7 +27,8 @@ WITH assistant AS MATERIALIZED (
 ), run AS (
     INSERT INTO runs (tenant_id, id, thread_id, assistant_id, created_at, status, seq, expires_at, model, instructions,
                       tools, tool_resources, metadata, temperature, top_p, max_prompt_tokens, max_completion_tokens,
-                      truncation_strategy, tool_choice, parallel_tool_calls, response_format, reasoning_effort)
+                      truncation_strategy, tool_choice, parallel_tool_calls, response_format, reasoning_effort,
+                      stream_slots)
     SELECT :tenant_id, :run_id, moment.thread_id, a.id, moment.now, 'queued', 1,
            moment.now + (SELECT coalesce(max(run_lifetime), interval '600 s') FROM tenants WHERE id = :tenant_id),
            CASE WHEN :inherit_model::boolean THEN a.model ELSE :model END,
@@ -41,7 +42,8 @@ WITH assistant AS MATERIALIZED (
            :max_prompt_tokens, :max_completion_tokens, :truncation_strategy, :tool_choice, :parallel_tool_calls,
            coalesce(CASE WHEN :inherit_response_format::boolean THEN a.response_format ELSE :response_format END,
                     '"auto"'),
-           CASE WHEN :inherit_reasoning_effort::boolean THEN a.reasoning_effort ELSE :reasoning_effort END
+           CASE WHEN :inherit_reasoning_effort::boolean THEN a.reasoning_effort ELSE :reasoning_effort END,
+           array_remove(ARRAY[:stream_slot::smallint], NULL)
     FROM moment, assistant a
     RETURNING *, run_snapshot(runs) AS snapshot
 ), waking AS (

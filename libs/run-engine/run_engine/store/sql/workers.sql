@@ -4,11 +4,13 @@ INSERT INTO workers (id, role) VALUES (:worker, :role)
 ON CONFLICT (id) DO UPDATE SET renewed_at = clock_timestamp();
 
 -- name: renew_worker
--- Renews the lease of a process and returns the runs it owns. No row at all: the liveness row is gone.
+-- Renews the lease of a process and returns the runs it owns, with the slots they are streamed to.
+-- No row at all: the liveness row is gone.
 WITH renewed AS (
     UPDATE workers SET renewed_at = clock_timestamp() WHERE id = :worker RETURNING id
 )
-SELECT r.tenant_id, r.id AS run_id, r.status, r.attempt FROM renewed LEFT JOIN runs r ON r.worker = renewed.id;
+SELECT r.tenant_id, r.id AS run_id, r.status, r.attempt, r.stream_slots
+FROM renewed LEFT JOIN runs r ON r.worker = renewed.id;
 
 -- name: retire_worker!
 -- Ends a lease at once: what the process still holds is free for others to take.
