@@ -52,6 +52,9 @@ class Unhelpful:
         self.taken.append(claim)
         raise RuntimeError("surprise")
 
+    def cancel_requested(self, claim: RunKey) -> None:
+        raise RuntimeError("surprise")
+
     def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
         raise RuntimeError("surprise")
 
