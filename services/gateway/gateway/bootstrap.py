@@ -6,8 +6,8 @@
 from event_bus import EventBus
 from run_engine.process import EngineProcess
 from run_engine.store import assistants, messages, runs, tenants, threads
+from run_engine.store.opening import open_database
 
-from gateway.adapters.database import open_database
 from gateway.application.authentication import Authentication
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
@@ -25,7 +25,10 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
     """Return the service, to be started on a started bus. Call it inside the event loop."""
 
     async def open_engine() -> EngineProcess:
-        database = await open_database(settings.database_url.get_secret_value(), max_size=settings.database_connections)
+        url = settings.database_url.get_secret_value()
+        database = await open_database(
+            url, application_name="threadworks-gateway", connections=settings.database_connections
+        )
         return EngineProcess(database, bus.publisher, role="gateway", event_content=settings.event_content)
 
     def make_server(engine: EngineProcess) -> HttpServer:

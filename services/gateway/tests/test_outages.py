@@ -8,7 +8,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from event_bus.in_process import InProcessBus
-from gateway.adapters.database import open_database
 from gateway.application.authentication import Authentication
 from gateway.bootstrap import build
 from gateway.entrypoints.http.app import Surface, build_app
@@ -16,7 +15,7 @@ from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.access import OpenAIDialect
 from gateway.settings import GatewaySettings
 from pydantic import SecretStr
-from run_engine.errors import DatabaseUnavailable, SchemaUnsuitable
+from run_engine.errors import DatabaseUnavailable
 from structlog.testing import capture_logs
 
 
@@ -64,26 +63,6 @@ def cable(server_directory: Path, migrated_url: str) -> Cable:
     directory = server_directory / uuid4().hex[:8]
     directory.mkdir()
     return Cable(directory, migrated_url)
-
-
-async def test_the_gateway_waits_for_its_database(cable: Cable) -> None:
-    pauses: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 7:
-            await cable.connect()
-
-    database = await open_database(cable.url, max_size=2, pause=pause)
-    await database.ping()
-    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
-    await database.close()
-    await cable.cut()
-
-
-async def test_a_database_that_was_not_migrated_is_no_reason_to_wait(fresh_database: Any) -> None:
-    with pytest.raises(SchemaUnsuitable, match="threadworks migrate"):
-        await open_database(await fresh_database(), max_size=2)
 
 
 async def test_an_outage_is_one_short_line_a_request() -> None:

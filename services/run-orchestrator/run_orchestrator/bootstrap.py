@@ -15,11 +15,12 @@ from run_engine.process import EngineProcess
 from run_engine.store.answers import Answers
 from run_engine.store.driving import Driving
 from run_engine.store.messages import Messages
+from run_engine.store.opening import open_database
 from run_engine.store.sweeps import Sweeps
 from run_engine.store.tenants import Tenants
 from run_engine.sweeper import Sweeper
 
-from run_orchestrator.adapters.engine import EngineRunStore, connect
+from run_orchestrator.adapters.engine import EngineRunStore
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.application.claiming import Claiming
 from run_orchestrator.application.drive import Driver
@@ -39,7 +40,9 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
     registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns()
 
     async def assemble() -> Parts:
-        database = await connect(url, connections=settings.database_connections, pause=asyncio.sleep)
+        database = await open_database(
+            url, application_name="run-orchestrator", connections=settings.database_connections
+        )
         engine = EngineProcess(database, bus.publisher, role="run-orchestrator", event_content=settings.event_content)
         driving = Driving(database, engine.writer)
         store = EngineRunStore(driving, Messages(database, engine.writer), Tenants(database))

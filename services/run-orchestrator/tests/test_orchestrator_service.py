@@ -12,7 +12,6 @@ from event_bus import Message, OutgoingRecord
 from event_bus.in_process import InProcessBus
 from run_engine.errors import DatabaseUnavailable, SchemaUnsuitable
 from run_engine.store.database import Database
-from run_orchestrator.adapters import engine
 from run_orchestrator.bootstrap import build
 
 
@@ -43,25 +42,6 @@ async def test_its_readiness_names_functions_that_two_services_announce(stage: A
     run = await stage.start_run()
     await stage.until_status(run, "completed")
     assert missing(service) == {"tool_services": "f is announced by moodle and wiki"}
-
-
-async def test_it_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, stage: Any) -> None:
-    real, tries, pauses = Database.connect, [], []
-
-    async def connect(*arguments: Any, **named: Any) -> Database:
-        tries.append(arguments)
-        if len(tries) < 4:
-            raise DatabaseUnavailable("PostgreSQL is unavailable (ConnectionRefusedError)")
-        return await real(*arguments, **named)
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(Database, "connect", connect)
-    database = await engine.connect(stage.url, connections=2, pause=pause)
-    await database.ping()
-    await database.close()
-    assert pauses == [0.5, 1.0, 2.0]
 
 
 async def test_it_can_be_stopped_while_it_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, stage: Any) -> None:

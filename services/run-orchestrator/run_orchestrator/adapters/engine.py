@@ -1,52 +1,20 @@
-"""The store of the run engine as the application's `RunStore`, and how a process gets its connection to it."""
+"""The store of the run engine as the application's `RunStore`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-import structlog
 from run_engine.domain.drafts import PageRequest
 from run_engine.domain.objects import Message, Run, RunStep
-from run_engine.errors import DatabaseUnavailable, NotFound
-from run_engine.store.database import Database
+from run_engine.errors import NotFound
 from run_engine.store.driving import Answer, Driving
 from run_engine.store.messages import Messages
-from run_engine.store.migrate import require_suitable_schema
 from run_engine.store.tenants import Tenants
 
 from run_orchestrator.application.ending import Failed, Finished, Parked
 from run_orchestrator.application.prompt import weight
 
-log = structlog.get_logger(__name__)
-
 PAGE: Final = 50
 """Messages that one statement reads: enough for most threads, and few enough to hold for 200 runs at once."""
-LONGEST_PAUSE: Final = 10.0
-
-
-async def connect(
-    url: str, *, connections: int, pause: Callable[[float], Awaitable[None]], first_pause: float = 0.5
-) -> Database:
-    """A pool on a database with a suitable schema. Waits while PostgreSQL is away; raises `SchemaUnsuitable`."""
-    wait = first_pause
-    while True:
-        try:
-            database = await Database.connect(
-                url, application_name="run-orchestrator", min_size=min(2, connections), max_size=connections
-            )
-        except DatabaseUnavailable as error:
-            log.warning("waiting for the database", action="database_awaited", reason=str(error), retry_in=wait)
-        else:
-            try:
-                await require_suitable_schema(database)
-            except DatabaseUnavailable:
-                await database.close()
-            except BaseException:
-                await database.close()
-                raise
-            else:
-                return database
-        await pause(wait)
-        wait = min(2 * wait, LONGEST_PAUSE)
 
 
 class EngineRunStore:
