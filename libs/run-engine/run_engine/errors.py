@@ -14,7 +14,7 @@ class NotFound(EngineError):
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"No {kind} found with id '{object_id}'.")
         self.kind = kind
-        """assistant, thread, message, run, run step or tool call."""
+        """assistant, thread, message, run, run step, tool call or file."""
         self.object_id = object_id
 
 
@@ -59,6 +59,22 @@ class Fenced(EngineError):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"Run {run_id} is not this worker's any more.")
         self.run_id = run_id
+
+
+class FileQuotaExceeded(EngineError):
+    """The tenant's files would take more room than they may."""
+
+
+class UploadGivenUp(EngineError):
+    """The upload was silent for so long that its bytes were taken for nobody's."""
+
+
+class FilesUnknown(EngineError):
+    """Something names files that the tenant does not have."""
+
+    def __init__(self, file_ids: Sequence[str]) -> None:
+        super().__init__(f"There are no files with the ids {list(file_ids)}.")
+        self.file_ids = tuple(file_ids)
 
 
 class DatabaseUnavailable(EngineError):

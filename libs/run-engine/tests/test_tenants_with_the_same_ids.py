@@ -16,6 +16,8 @@ ACROSS_TENANTS = {
     *("prune_run_events", "prune_workers", "register_worker", "renew_worker", "retire_worker", "queued_runs"),
     *("take_stream_slot", "owned_stream_slot", "release_stream_slot", "run_events_after", "move_stream_slot"),
     *("unpublished", "owned", "delete_published", "reject"),
+    # The bytes of files are deleted for everybody, by keys that are never used twice.
+    *("expire_files", "free_loose_files", "forget_loose_file"),
     # A key tells whose it is.
     *("find_key", "delete_key", "get_tenant", "ensure_tenant"),
     *("is_migrated", "schema_state", "ping"),

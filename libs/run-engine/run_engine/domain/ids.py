@@ -28,6 +28,7 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "run": "run_",
         "step": "step_",
         "tool_call": "call_",
+        "file": "file-",
     }
 )
 
