@@ -12,8 +12,9 @@ from event_bus.interface import HandlerTable
 from event_bus.kafka_client_log import calm_client_log
 from event_bus.kafka_follower import KafkaFollower
 from event_bus.kafka_publisher import KafkaPublisher
-from event_bus.kafka_settings import KafkaSettings
+from event_bus.kafka_settings import KafkaSettings, stream_producer_options
 from event_bus.kafka_subscription import KafkaSubscription
+from event_bus.kafka_tail import KafkaTail
 from event_bus.retries import RetryPolicy
 from event_bus.task_ending import end_tasks
 
@@ -30,8 +31,9 @@ class KafkaBus:
         self._settings = settings
         self._retries = retries or RetryPolicy()
         self._publisher = KafkaPublisher(settings)
+        self._stream_publisher = KafkaPublisher(settings, options=stream_producer_options)
         self._connecting: asyncio.Task[None] | None = None
-        self._readers: list[KafkaSubscription | KafkaFollower] = []
+        self._readers: list[KafkaSubscription | KafkaFollower | KafkaTail] = []
 
     async def start(self) -> None:
         """See `EventBus.start`."""
@@ -45,12 +47,17 @@ class KafkaBus:
         self._readers.clear()
         if self._connecting is not None:
             await end_tasks([self._connecting])
-        await self._publisher.stop()
+        await asyncio.gather(self._publisher.stop(), self._stream_publisher.stop())
 
     @property
     def publisher(self) -> KafkaPublisher:
         """See `EventBus.publisher`."""
         return self._publisher
+
+    @property
+    def stream_publisher(self) -> KafkaPublisher:
+        """See `EventBus.stream_publisher`. Connects at its first `publish`: most processes have no streams to send."""
+        return self._stream_publisher
 
     def check(self) -> str | None:
         """For the readiness of the process: None once a broker was reached, and from then on, even in an outage.
@@ -85,3 +92,9 @@ class KafkaBus:
         follower = KafkaFollower(self._settings, topic=topic, handlers=handlers, retries=self._retries)
         self._readers.append(follower)
         return follower
+
+    async def tail(self, *, topic: str, partition: int, handlers: HandlerTable) -> KafkaTail:
+        """See `EventBus.tail`."""
+        tail = KafkaTail(self._settings, topic=topic, partition=partition, handlers=handlers)
+        self._readers.append(tail)
+        return tail

@@ -1,6 +1,6 @@
 """Sends records to Kafka: pipelined, bounded in time, and with a new producer after every failed batch.
 
-Used by `kafka` as the publisher of its bus.
+Used by `kafka` twice: as the durable publisher of its bus and, with other options, as the one for streams.
 """
 
 import asyncio
@@ -28,16 +28,21 @@ _Ack = asyncio.Future[Any]
 
 
 class KafkaPublisher:
-    """The durable producer of one process, and its successors.
+    """One producer of a process, and its successors.
 
     An idempotent producer whose batch has failed has a gap in its sequence and may never send again. So after any
     failure, or a time-out, it is dropped and the next `publish` builds a new one: the caller sends again.
     """
 
     def __init__(
-        self, settings: KafkaSettings, *, make_producer: Callable[..., AIOKafkaProducer] = AIOKafkaProducer
+        self,
+        settings: KafkaSettings,
+        *,
+        options: Callable[[KafkaSettings], dict[str, Any]] = producer_options,
+        make_producer: Callable[..., AIOKafkaProducer] = AIOKafkaProducer,
     ) -> None:
         self._settings = settings
+        self._options = options
         self._make_producer = make_producer
         self._live: AIOKafkaProducer | None = None
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
@@ -124,7 +129,7 @@ class KafkaPublisher:
         return await asyncio.shield(self._starting)
 
     async def _build(self) -> AIOKafkaProducer:
-        producer = self._make_producer(**producer_options(self._settings))
+        producer = self._make_producer(**self._options(self._settings))
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await producer.start()

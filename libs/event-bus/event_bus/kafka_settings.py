@@ -73,6 +73,11 @@ def producer_options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
+def stream_producer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The quick producer: acknowledged by one replica. What it loses or repeats is repaired by those who read it."""
+    return {**producer_options(settings), "acks": 1, "enable_idempotence": False}
+
+
 def consumer_options(settings: KafkaSettings, *, group: str) -> dict[str, Any]:
     """A member of a group: from the beginning, committing by hand, a dynamic member."""
     return {
@@ -100,3 +105,8 @@ def reader_options(settings: KafkaSettings) -> dict[str, Any]:
         "fetch_max_wait_ms": 500,
         "max_poll_records": 200,
     }
+
+
+def tail_options(settings: KafkaSettings) -> dict[str, Any]:
+    """A consumer without a group, which reads what it is assigned from the end, also when its place is gone."""
+    return {**reader_options(settings), "auto_offset_reset": "latest"}

@@ -163,11 +163,17 @@ async def test_a_tail_may_be_stopped_in_the_middle_of_a_handler_and_before_it_is
 
 async def test_stopping_the_bus_stops_its_tails(bench: Any) -> None:
     topic = await bench.harness.topic()
-    one = await tail(bench, topic, bench.Seen())
-    await stream(bench, topic, "run_1")
+    seen, later = bench.Seen(), bench.Seen()
+    await tail(bench, topic, seen)
+    await stream(bench, topic, "before")
+    await seen.count(1)
     async with asyncio.timeout(bench.PATIENCE):
         await bench.bus.stop()
-    assert one._task.done()
+    bench.bus = await bench.another_bus()
+    await tail(bench, topic, later)
+    await stream(bench, topic, "after")
+    await later.count(1)
+    assert seen.subjects == ["before"]
 
 
 async def test_what_one_publisher_cannot_send_the_other_does_not_mind(bench: Any) -> None:

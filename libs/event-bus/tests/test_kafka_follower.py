@@ -44,7 +44,7 @@ async def test_a_stuck_consumer_is_built_again_and_the_follower_is_not_caught_up
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("event_bus.kafka_follower.AIOKafkaConsumer", StuckConsumer)
-    monkeypatch.setattr("event_bus.kafka_follower._REBUILD_SECONDS", 0)
+    monkeypatch.setattr("event_bus.kafka_standing_reader._REBUILD_SECONDS", 0)
     StuckConsumer.made = []
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1", client_id="test", watchdog_limit=0.02)
     follower = await KafkaBus(settings).follow(topic="topic", handlers={})
@@ -68,7 +68,7 @@ class FaultyConsumer(StuckConsumer):
 
 async def test_no_fault_of_the_client_ends_the_following(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus.kafka_follower.AIOKafkaConsumer", FaultyConsumer)
-    monkeypatch.setattr("event_bus.kafka_follower._REBUILD_SECONDS", 0)
+    monkeypatch.setattr("event_bus.kafka_standing_reader._REBUILD_SECONDS", 0)
     StuckConsumer.made = []
     follower = await KafkaBus(KafkaSettings(bootstrap_servers="127.0.0.1:1", client_id="test")).follow(
         topic="topic", handlers={}
