@@ -69,12 +69,12 @@ class UploadGivenUp(EngineError):
     """The upload was silent for so long that its bytes were taken for nobody's."""
 
 
-class FilesUnknown(EngineError):
-    """Something names files that the tenant does not have."""
+class KeyInUse(EngineError):
+    """Another request with the same idempotency key has not been answered yet."""
 
-    def __init__(self, file_ids: Sequence[str]) -> None:
-        super().__init__(f"There are no files with the ids {list(file_ids)}.")
-        self.file_ids = tuple(file_ids)
+
+class KeyReused(EngineError):
+    """The idempotency key was used for another request before."""
 
 
 class DatabaseUnavailable(EngineError):

@@ -4,11 +4,15 @@
 """
 
 from event_bus import EventBus
+from file_store import FileStore, open_file_store
 from run_engine.process import EngineProcess
-from run_engine.store import assistants, messages, runs, tenants, threads
+from run_engine.store import assistants, files, messages, runs, tenants, threads
 from run_engine.store.opening import open_database
 
+from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
+from gateway.application.file_sweeping import FileSweeping
+from gateway.application.files import Files
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.runs import Runs
@@ -22,7 +26,8 @@ from gateway.settings import GatewaySettings
 
 
 def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
-    """Return the service, to be started on a started bus. Call it inside the event loop."""
+    """Return the service, to be started on a started bus. Call it inside the event loop. Raises OSError."""
+    stored = open_file_store(settings.files_url, settings.data_dir)
 
     async def open_engine() -> EngineProcess:
         url = settings.database_url.get_secret_value()
@@ -34,7 +39,7 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
     def make_server(engine: EngineProcess) -> HttpServer:
         draining = Draining()
         return HttpServer(
-            build_app([openai(engine, settings)], largest_body=settings.largest_body, draining=draining),
+            build_app([openai(engine, settings, stored)], largest_body=settings.largest_body, draining=draining),
             host=settings.host,
             port=settings.port,
             listen_fd=settings.listen_fd,
@@ -43,10 +48,13 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
             head_too_large=HEAD_TOO_LARGE,
         )
 
-    return Gateway(open_engine, make_server)
+    def make_sweeping(engine: EngineProcess) -> FileSweeping:
+        return FileSweeping(files.Files(engine.database), stored)
+
+    return Gateway(open_engine, make_server, make_sweeping)
 
 
-def openai(engine: EngineProcess, settings: GatewaySettings) -> Surface:
+def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> Surface:
     """Return the dialect `/v1` on the stores of the engine. Tests serve it without a socket."""
     database, writer = engine.database, engine.writer
     thread_store = threads.Threads(database, writer)
@@ -56,6 +64,9 @@ def openai(engine: EngineProcess, settings: GatewaySettings) -> Surface:
         threads=thread_store,
         messages=Messages(messages.Messages(database, writer), thread_store),
         runs=Runs(runs.Runs(database, writer), thread_store),
+        files=Files(files.Files(database), stored),
+        attached_files=AttachedFiles(files.Files(database)),
+        largest_file=settings.largest_file,
         new_ids=NewIds(),
         poll_after_ms=settings.poll_after_ms,
         require_beta_header=settings.require_beta_header,

@@ -4,8 +4,10 @@ What every service has as a process (Kafka, the log, the ops port) is in `servic
 that brings its own bus makes these here by keyword and needs nothing else.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
+from file_store import checked_files_url
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -41,6 +43,15 @@ class GatewaySettings(BaseSettings):
     """Bytes of a request body above which it is refused with 413. 16 MiB hold 64 of the longest messages there are
     (256 000 characters). A body is parsed in one piece, so this also bounds how long one request can hold the loop:
     a fifth of a second where it is text, some seconds where it is hundreds of thousands of tiny parts."""
+    data_dir: Path = Path(".threadworks")
+    """Folder for data; uploaded files go into its subfolder `files` where `files_url` is not set. Orchestrators have to
+    see the same folder."""
+    files_url: Annotated[str, AfterValidator(checked_files_url)] | None = None
+    """`s3://bucket/prefix` of an S3-compatible store for uploaded files, with its credentials and address in the usual
+    AWS_… variables. Without it files are kept in a folder, which suits one machine."""
+    largest_file: int = Field(default=512 * 1024 * 1024, ge=1024)
+    """Bytes of an uploaded file above which it is refused with 413. 512 MiB, as OpenAI had it. It is never held in
+    memory."""
     poll_after_ms: int = Field(default=100, ge=1, le=60_000)
     """Milliseconds that the polling helpers of the SDKs are told to wait while a run is active. Without the header
     they wait a second; a poll costs one indexed row."""

@@ -14,6 +14,7 @@ import pytest_asyncio
 from conformance.field_facts import FieldFacts
 from engine_world import Worker
 from event_bus.in_process import InProcessBus
+from file_store import FileStore, open_file_store
 from gateway.bootstrap import openai
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
@@ -131,13 +132,25 @@ async def engine(migrated_url: str) -> AsyncIterator[EngineProcess]:
 
 
 @pytest.fixture(scope="session")
-def settings(migrated_url: str) -> GatewaySettings:
-    return GatewaySettings(database_url=SecretStr(migrated_url), port=0, largest_body=1024 * 1024)
+def settings(migrated_url: str, tmp_path_factory: pytest.TempPathFactory) -> GatewaySettings:
+    return GatewaySettings(
+        database_url=SecretStr(migrated_url),
+        port=0,
+        data_dir=tmp_path_factory.mktemp("data"),
+        largest_body=1024 * 1024,
+        largest_file=20 * 1024 * 1024,
+    )
 
 
 @pytest.fixture(scope="session")
-def app(engine: EngineProcess, settings: GatewaySettings) -> ASGIApp:
-    return build_app([openai(engine, settings)], largest_body=settings.largest_body, draining=Draining())
+def stored(settings: GatewaySettings) -> FileStore:
+    """The bytes of files, where the gateway has them."""
+    return open_file_store(None, settings.data_dir)
+
+
+@pytest.fixture(scope="session")
+def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> ASGIApp:
+    return build_app([openai(engine, settings, stored)], largest_body=settings.largest_body, draining=Draining())
 
 
 @pytest_asyncio.fixture

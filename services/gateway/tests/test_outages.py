@@ -83,11 +83,11 @@ async def test_an_outage_is_one_short_line_a_request() -> None:
     assert len(repr(line)) < 400
 
 
-async def test_503_while_the_database_is_away(cable: Cable, caller: Any, facts: Any) -> None:
+async def test_503_while_the_database_is_away(cable: Cable, caller: Any, facts: Any, tmp_path: Path) -> None:
     await cable.connect()
     bus = InProcessBus()
     await bus.start()
-    service = build(GatewaySettings(database_url=SecretStr(cable.url), port=0), bus)
+    service = build(GatewaySettings(database_url=SecretStr(cable.url), port=0, data_dir=tmp_path), bus)
     assert service.checks()["gateway"]() == "not started"
     await service.start()
     http = httpx.AsyncClient(

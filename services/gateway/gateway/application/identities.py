@@ -24,6 +24,10 @@ class NewIds:
         """For a new message: `msg_…`."""
         return ids.render("message", self._number())
 
+    def file(self) -> str:
+        """For a new file: `file-…`."""
+        return ids.render("file", self._number())
+
     def run(self) -> str:
         """For a new run: `run_…`."""
         return ids.render("run", self._number())

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from run_engine.process import EngineProcess
 
+from gateway.application.file_sweeping import FileSweeping
 from gateway.entrypoints.http.server import FAREWELL_SECONDS, FINISH_SECONDS, HttpServer
 
 log = structlog.get_logger(__name__)
@@ -20,18 +21,24 @@ DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
 class Gateway:
     """Serves from `start()`, on a started bus, to `stop()`. Made inside the event loop that it runs in.
 
-    `open_engine` waits for the database; `make_server` makes the HTTP server on it.
+    `open_engine` waits for the database; `make_server` makes the HTTP server on it, `make_sweeping` what deletes bytes
+    that are nobody's.
     """
 
     def __init__(
-        self, open_engine: Callable[[], Awaitable[EngineProcess]], make_server: Callable[[EngineProcess], HttpServer]
+        self,
+        open_engine: Callable[[], Awaitable[EngineProcess]],
+        make_server: Callable[[EngineProcess], HttpServer],
+        make_sweeping: Callable[[EngineProcess], FileSweeping],
     ) -> None:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves with the cause when the gateway has died for good."""
         self._open_engine = open_engine
         self._make_server = make_server
+        self._make_sweeping = make_sweeping
         self._engine: EngineProcess | None = None
         self._server: HttpServer | None = None
+        self._sweeping: FileSweeping | None = None
         self._missing: str | None = "not started"
 
     @property
@@ -48,6 +55,8 @@ class Gateway:
         self._server = self._make_server(self._engine)
         serving = await self._server.start()
         serving.add_done_callback(self._served)
+        self._sweeping = self._make_sweeping(self._engine)
+        self._sweeping.start()
         self._missing = None
         log.info("listening", action="listening", port=self.port)
 
@@ -56,6 +65,8 @@ class Gateway:
         self._missing = "stopping"
         if self._server is not None:
             await self._server.stop()
+        if self._sweeping is not None:
+            await self._sweeping.stop()
         if self._engine is not None:
             engine, self._engine = self._engine, None
             async with asyncio.timeout(STOP_SECONDS):

@@ -21,6 +21,10 @@ class BodyTooLarge(Exception):
         self.limit = limit
 
 
+class FileTooLarge(BodyTooLarge):
+    """The file of an upload is larger than the gateway takes."""
+
+
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
     """Return the body; raises `BodyTooLarge`, without reading when the header says so already, and `ClientDisconnect`.
 

@@ -15,12 +15,13 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from gateway.entrypoints.http.body import BodyTooLarge
+from gateway.entrypoints.http.bytes_reply import BytesReply, BytesResponse
 from gateway.entrypoints.http.exchange import Call, Headers, Reply
 from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
 
 log = structlog.get_logger(__name__)
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Reply]]
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply | BytesReply]]
 Handlers: TypeAlias = Mapping[str, Handler]
 """The operations of one path by HTTP method. GET answers HEAD too."""
 
@@ -94,7 +95,7 @@ class Endpoint:
             self._log_failure(error, request.method, response.request_id, reply.status)
         return response
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request) -> Reply | BytesReply:
         scope = request.scope
         handler = self._handlers.get(request.method)
         if handler is None:
@@ -116,9 +117,13 @@ class Endpoint:
         )
 
     def _response(
-        self, request: Request, reply: Reply, began: float | None, *, lingering: bool = False
-    ) -> ReplyResponse:
-        response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
+        self, request: Request, reply: Reply | BytesReply, began: float | None, *, lingering: bool = False
+    ) -> ReplyResponse | BytesResponse:
+        response: ReplyResponse | BytesResponse
+        if isinstance(reply, BytesReply):
+            response = BytesResponse(reply, closing=self._draining.begun)
+        else:
+            response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
         log.debug(
             "request answered",
             action="request",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.entrypoints.http.endpoint import Handlers
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
+from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
@@ -11,11 +12,13 @@ from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
 
 
 def paths(
+    *,
     assistants: AssistantOperations,
     threads: ThreadOperations,
     messages: MessageOperations,
     runs: RunOperations,
     steps: StepOperations,
+    files: FileOperations,
 ) -> Sequence[tuple[str, Handlers]]:
     """Return the paths with their handlers. `/threads/runs` stands before `/threads/{thread_id}`, which it fits too."""
     thread, run = "/v1/threads/{thread_id}", "/v1/threads/{thread_id}/runs/{run_id}"
@@ -25,6 +28,9 @@ def paths(
             "/v1/assistants/{assistant_id}",
             {"GET": assistants.retrieve, "POST": assistants.modify, "DELETE": assistants.delete},
         ),
+        ("/v1/files", {"GET": files.list, "POST": files.create}),
+        ("/v1/files/{file_id}", {"GET": files.retrieve, "DELETE": files.delete}),
+        ("/v1/files/{file_id}/content", {"GET": files.content}),
         ("/v1/threads", {"POST": threads.create}),
         ("/v1/threads/runs", {"POST": runs.create_with_thread}),
         (thread, {"GET": threads.retrieve, "POST": threads.modify, "DELETE": threads.delete}),

@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
+from file_store import BytesMissing, FileStoreUnavailable
 from run_engine.errors import (
     DatabaseUnavailable,
+    FileQuotaExceeded,
     IllegalMove,
     NotFound,
     OutputsNotAccepted,
     ThreadBusy,
+    UploadGivenUp,
     WrongOutputs,
 )
 
-from gateway.entrypoints.http.body import BodyTooLarge
+from gateway.entrypoints.http.body import BodyTooLarge, FileTooLarge
 from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
 from gateway.entrypoints.http.exchange import Reply
+from gateway.entrypoints.http.multipart import Malformed
 from gateway.entrypoints.http.openai.presenters.words import shown_status
 
 LONGEST_ECHO: Final = 64
@@ -55,6 +59,14 @@ class Refusal(Exception):
         return Reply(self.status, orjson.dumps({"error": error}), self.headers)
 
 
+_UNEXPECTED: Final = Refusal(
+    500,
+    "The server had an error while processing your request. If it happens again, look for the x-request-id of this "
+    "reply in the server's log.",
+    kind="server_error",
+)
+
+
 def refusal_of(error: Exception, method: str, path: str) -> Refusal:
     """Return what a client is told of `error`; anything unexpected becomes a 500 that tells nothing of it."""
     match error:
@@ -65,16 +77,14 @@ def refusal_of(error: Exception, method: str, path: str) -> Refusal:
         case MethodNotAllowed(allowed=allowed):
             allow = ((b"allow", ", ".join(allowed).encode()),)
             return Refusal(405, f"Not allowed to {method} on {clip(path, 256)}.", headers=allow)
+        case FileTooLarge(limit=limit):
+            message = f"File is too large. The maximum size is {limit} bytes."
+            return Refusal(413, message, param="file", code="file_too_large")
         case BodyTooLarge(limit=limit):
             message = f"The request body is too large: at most {limit} bytes are accepted."
             return Refusal(413, message, code="request_too_large")
         case _:
-            return _engine_refusal(error) or Refusal(
-                500,
-                "The server had an error while processing your request. If it happens again, look for the x-request-id "
-                "of this reply in the server's log.",
-                kind="server_error",
-            )
+            return _engine_refusal(error) or _file_refusal(error) or _UNEXPECTED
 
 
 def _engine_refusal(error: Exception) -> Refusal | None:
@@ -100,6 +110,28 @@ def _engine_refusal(error: Exception) -> Refusal | None:
                 headers=((b"retry-after", b"1"),),
             )
     return refusal
+
+
+def _file_refusal(error: Exception) -> Refusal | None:
+    match error:
+        case Malformed():
+            return Refusal(400, f"We could not parse the multipart form of your request: {error}.")
+        case FileQuotaExceeded():
+            message = "Your files would exceed the storage that you may use. Delete files that you no longer need."
+            return Refusal(400, message, code="storage_quota_exceeded")
+        case UploadGivenUp():
+            return Refusal(408, "Your upload took too long and was given up. Please try again.", code="upload_timeout")
+        case BytesMissing():
+            return Refusal(404, "The content of this file is not stored here.", code="content_not_found")
+        case FileStoreUnavailable():
+            return Refusal(
+                503,
+                "The server cannot reach the store of its files at the moment. Please try again.",
+                kind="server_error",
+                code="service_unavailable",
+                headers=((b"retry-after", b"1"),),
+            )
+    return None
 
 
 def message_on_busy_thread(error: ThreadBusy) -> Refusal:

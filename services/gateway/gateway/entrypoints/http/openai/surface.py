@@ -1,6 +1,8 @@
 """Puts the dialect together from what `bootstrap` hands in."""
 
+from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
+from gateway.application.files import Files
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.ports import AssistantStore, ThreadStore
@@ -8,6 +10,7 @@ from gateway.application.runs import Runs
 from gateway.entrypoints.http.app import Surface
 from gateway.entrypoints.http.openai.access import OpenAIDialect
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
+from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
@@ -22,16 +25,20 @@ def openai_surface(
     threads: ThreadStore,
     messages: Messages,
     runs: Runs,
+    files: Files,
+    attached_files: AttachedFiles,
+    largest_file: int,
     new_ids: NewIds,
     poll_after_ms: int,
     require_beta_header: bool,
 ) -> Surface:
     """Return `/v1`."""
     operations = paths(
-        AssistantOperations(assistants, new_ids),
-        ThreadOperations(threads, new_ids),
-        MessageOperations(messages, new_ids),
-        RunOperations(runs, new_ids, poll_after_ms=poll_after_ms),
-        StepOperations(runs),
+        assistants=AssistantOperations(assistants, new_ids),
+        threads=ThreadOperations(threads, attached_files, new_ids),
+        messages=MessageOperations(messages, attached_files, new_ids),
+        runs=RunOperations(runs, attached_files, new_ids, poll_after_ms=poll_after_ms),
+        steps=StepOperations(runs),
+        files=FileOperations(files, new_ids, largest_file=largest_file),
     )
     return Surface(OpenAIDialect(authentication, require_beta_header=require_beta_header), operations)

@@ -2,6 +2,7 @@
 
 from run_engine.errors import ThreadBusy
 
+from gateway.application.attached_files import AttachedFiles
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.entrypoints.http.exchange import Call, Reply
@@ -18,16 +19,19 @@ from gateway.entrypoints.http.openai.requests.path_ids import known_form
 class MessageOperations:
     """Handlers for `/v1/threads/{thread_id}/messages…`."""
 
-    def __init__(self, messages: Messages, new_ids: NewIds) -> None:
+    def __init__(self, messages: Messages, attached_files: AttachedFiles, new_ids: NewIds) -> None:
         self._messages = messages
+        self._attached_files = attached_files
         self._new_ids = new_ids
 
     async def create(self, call: Call) -> Reply:
         """POST /threads/{thread_id}/messages."""
         thread_id = thread_id_of(call)
         body = await parse(call, CreateMessage)
+        draft = body.draft(self._new_ids)
+        await self._attached_files.require(call.tenant_id, [draft])
         try:
-            added = await self._messages.create(call.tenant_id, thread_id, body.draft(self._new_ids))
+            added = await self._messages.create(call.tenant_id, thread_id, draft)
         except ThreadBusy as busy:
             raise message_on_busy_thread(busy) from None
         return ok(messages.message(added))

@@ -3,6 +3,7 @@
 from run_engine.domain.objects import Run
 from run_engine.domain.status import RunStatus
 
+from gateway.application.attached_files import AttachedFiles
 from gateway.application.identities import NewIds
 from gateway.application.runs import Runs
 from gateway.entrypoints.http.exchange import Call, Reply
@@ -19,8 +20,9 @@ from gateway.entrypoints.http.openai.requests.runs import CreateRun, CreateThrea
 class RunOperations:
     """Handlers for `/v1/threads/runs` and `/v1/threads/{thread_id}/runs…`."""
 
-    def __init__(self, runs: Runs, new_ids: NewIds, *, poll_after_ms: int) -> None:
+    def __init__(self, runs: Runs, attached_files: AttachedFiles, new_ids: NewIds, *, poll_after_ms: int) -> None:
         self._runs = runs
+        self._attached_files = attached_files
         self._new_ids = new_ids
         self._poll_after = (b"openai-poll-after-ms", b"%d" % poll_after_ms)
 
@@ -31,6 +33,7 @@ class RunOperations:
         _refuse_stream(body.stream)
         known_form("assistant", body.assistant_id)
         draft, messages = body.draft(self._new_ids), body.message_drafts(self._new_ids)
+        await self._attached_files.require(call.tenant_id, messages)
         return ok(runs.run(await self._runs.start(call.tenant_id, thread_id, draft, messages)))
 
     async def create_with_thread(self, call: Call) -> Reply:
@@ -39,6 +42,7 @@ class RunOperations:
         _refuse_stream(body.stream)
         known_form("assistant", body.assistant_id)
         thread, draft = body.thread_draft(self._new_ids), body.draft(self._new_ids)
+        await self._attached_files.require(call.tenant_id, thread.messages)
         return ok(runs.run(await self._runs.start_on_new_thread(call.tenant_id, thread, draft)))
 
     async def list(self, call: Call) -> Reply:

@@ -1,5 +1,6 @@
 """Threads: create, retrieve, modify, delete. The API never had a list of threads."""
 
+from gateway.application.attached_files import AttachedFiles
 from gateway.application.identities import NewIds
 from gateway.application.ports import ThreadStore
 from gateway.entrypoints.http.exchange import Call, Reply
@@ -13,14 +14,17 @@ from gateway.entrypoints.http.openai.requests.threads import CreateThread, Modif
 class ThreadOperations:
     """Handlers for `/v1/threads` and `/v1/threads/{thread_id}`."""
 
-    def __init__(self, store: ThreadStore, new_ids: NewIds) -> None:
+    def __init__(self, store: ThreadStore, attached_files: AttachedFiles, new_ids: NewIds) -> None:
         self._store = store
+        self._attached_files = attached_files
         self._new_ids = new_ids
 
     async def create(self, call: Call) -> Reply:
         """POST /threads."""
         body = await parse(call, CreateThread)
-        return ok(threads.thread(await self._store.create(call.tenant_id, body.draft(self._new_ids))))
+        draft = body.draft(self._new_ids)
+        await self._attached_files.require(call.tenant_id, draft.messages)
+        return ok(threads.thread(await self._store.create(call.tenant_id, draft)))
 
     async def retrieve(self, call: Call) -> Reply:
         """GET /threads/{thread_id}."""

@@ -16,16 +16,18 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _MOST: Final = 100
 
 
-def page_request(query: bytes, kind: str) -> PageRequest:
+def page_request(query: bytes, kind: str, *, otherwise: int = _DEFAULT.limit, most: int = _MOST) -> PageRequest:
     """Return the page that a query string asks for; `kind` is what is listed. Other parameters are not looked at.
+
+    `otherwise` is the limit where none is given, `most` the highest that is accepted.
 
     Raises `Refusal`, and `NotFound` for a cursor that cannot be the id of anything.
     """
     if not query:
-        return _DEFAULT
+        return PageRequest(limit=otherwise)
     given = parameters(query)
     return PageRequest(
-        limit=_limit(given.get("limit")),
+        limit=_limit(given.get("limit"), otherwise, most),
         order=_order(given.get("order")),
         after=_cursor(given.get("after"), kind),
         before=_cursor(given.get("before"), kind),
@@ -37,9 +39,9 @@ def parameters(query: bytes) -> dict[str, str]:
     return dict(parse_qsl(query.decode("latin-1")))
 
 
-def _limit(text: str | None) -> int:
+def _limit(text: str | None, otherwise: int, most: int) -> int:
     if text is None:
-        return _DEFAULT.limit
+        return otherwise
     if not _INTEGER.fullmatch(text):
         raise Refusal(
             400,
@@ -51,8 +53,8 @@ def _limit(text: str | None) -> int:
     if limit < 1:
         message = f"Invalid 'limit': integer below minimum value. Expected a value >= 1, but got {limit} instead."
         raise Refusal(400, message, param="limit", code="integer_below_min_value")
-    if limit > _MOST:
-        message = f"Invalid 'limit': integer above maximum value. Expected a value <= {_MOST}, but got {limit} instead."
+    if limit > most:
+        message = f"Invalid 'limit': integer above maximum value. Expected a value <= {most}, but got {limit} instead."
         raise Refusal(400, message, param="limit", code="integer_above_max_value")
     return limit
 

@@ -1,0 +1,64 @@
+"""Replies of many bytes that are not at hand: sent in pieces, as fast as the client takes them. Made by `endpoint`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import structlog
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
+
+
+class BytesReply(NamedTuple):
+    """A reply of `length` bytes. `headers` are those besides content-length and x-request-id."""
+
+    status: int
+    pieces: AsyncIterator[bytes]
+    length: int
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+class BytesResponse(Response):
+    """A `BytesReply` on its way. It stops when the client goes; where the pieces break off, so does the connection."""
+
+    def __init__(self, reply: BytesReply, *, closing: bool) -> None:
+        # Deliberately without the base class's own, which would build its headers again.
+        self.request_id = f"req_{uuid4().hex}"
+        self.status_code = reply.status
+        self.background = None
+        self._pieces = reply.pieces
+        self.raw_headers = [
+            (b"content-length", b"%d" % reply.length),
+            (b"x-request-id", self.request_id.encode()),
+            *reply.headers,
+        ]
+        if closing:
+            self.raw_headers.append((b"connection", b"close"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.create_task(_departure(receive))
+        try:
+            if scope["method"] != "HEAD":
+                async for piece in self._pieces:
+                    if gone.done():
+                        return
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except Exception as error:  # noqa: BLE001 - the reply has begun, so nobody else can answer for it
+            # Left without its end, the connection is closed: the client sees that bytes are missing.
+            log.error(
+                "a reply broke off", action="reply_broke_off", request_id=self.request_id, error=type(error).__name__
+            )
+        finally:
+            gone.cancel()
+
+
+async def _departure(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,114 @@
+"""The form of an upload, the names that files may have, and which part of a file is asked for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from pydantic import Field, ValidationError
+
+from gateway.entrypoints.http.openai.refusals import Refusal
+from gateway.entrypoints.http.openai.requests.fields import Body
+from gateway.entrypoints.http.openai.requests.wording import refusal_of_violations
+
+LONGEST_NAME: Final = 255
+"""Characters of a file name that are kept."""
+NAMELESS: Final = "file"
+
+_MEMBER: Final = re.compile(r"(\w{1,64})\[(\w{1,64})\]")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_RANGE: Final = re.compile(rb"bytes=([0-9]{0,18})-([0-9]{0,18})")
+# Control characters, and what turns text around or is no character: a name is shown, and goes into a header.
+_UNSHOWABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class ExpiresAfter(Body):
+    """When a file is deleted by itself."""
+
+    anchor: Literal["created_at"]
+    seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
+
+
+class CreateFile(Body):
+    """The fields of POST /files. The file itself has been taken out, and its place is held by True."""
+
+    file: Literal[True]
+    purpose: Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
+    expires_after: ExpiresAfter | None = None
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """How long the file lives."""
+        return timedelta(seconds=self.expires_after.seconds) if self.expires_after else None
+
+
+def create_file(fields: Mapping[str, str], *, has_file: bool) -> CreateFile:
+    """Return the request of a form. `fields` are those that are no files; `expires_after[seconds]` is how forms write
+    a member of an object. Raises `Refusal`."""
+    given: dict[str, Any] = {}
+    for name, value in fields.items():
+        member = _MEMBER.fullmatch(name)
+        if member is None:
+            given[name] = value
+        else:
+            holder = given.setdefault(member[1], {})
+            if isinstance(holder, dict):
+                holder[member[2]] = int(value) if _INTEGER.fullmatch(value) else value
+    if "file" in given:
+        message = "Invalid type for 'file': expected a file, but got a string instead."
+        raise Refusal(400, message, param="file", code="invalid_type")
+    if has_file:
+        given["file"] = True
+    try:
+        return CreateFile.model_validate(given)
+    except ValidationError as error:
+        raise refusal_of_violations(error) from None
+
+
+def safe_name(filename: str) -> str:
+    """Return the last part of a path, without what cannot be shown; a long one loses its middle, not its ending."""
+    name = _UNSHOWABLE.sub("", filename.replace("\\", "/").rpartition("/")[2]).strip()
+    if name in {"", ".", ".."}:
+        return NAMELESS
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 32]}{name[-32:]}"
+
+
+def disposition(filename: str) -> bytes:
+    """Return a Content-Disposition that saves under `filename`, in ASCII and as it is."""
+    plain = "".join(each if " " <= each <= "~" and each not in '"\\%;' else "_" for each in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes from `start` up to and without `end`. `partial`: a range was asked for."""
+
+    start: int
+    end: int
+    partial: bool
+
+
+def span(header: bytes | None, size: int) -> Span:
+    """Return what a Range header asks for of `size` bytes. Anything but one range means all of it, as RFC 9110 allows.
+
+    Raises `Refusal` (416) for a range that begins behind the end.
+    """
+    asked = _RANGE.fullmatch(header.strip()) if header else None
+    if asked is None or asked[0] == b"bytes=-":
+        return Span(0, size, partial=False)
+    if not asked[1]:
+        start, end = max(0, size - int(asked[2])), size
+    else:
+        start, end = int(asked[1]), min(int(asked[2]) + 1, size) if asked[2] else size
+        if asked[2] and int(asked[2]) < start:
+            return Span(0, size, partial=False)
+    if start >= size:
+        raise Refusal(
+            416,
+            f"The requested range is not satisfiable: the file has {size} bytes.",
+            code="invalid_range",
+            headers=((b"content-range", b"bytes */%d" % size),),
+        )
+    return Span(start, end, partial=True)
