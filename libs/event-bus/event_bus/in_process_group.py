@@ -4,14 +4,13 @@ Used by `in_process` for `subscribe`. What happens with a record is the dispatch
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from event_bus.delivery import Ending
 from event_bus.dispatcher import Dispatcher
 from event_bus.in_process_log import Topics
 from event_bus.incoming import Partition
 from event_bus.interface import Subscription
+from event_bus.member import Member
 from event_bus.task_ending import end_tasks
 
 _BATCH = 200
@@ -64,7 +63,7 @@ class Group:
                 member.assigned(partitions)
 
 
-class InProcessSubscription:
+class InProcessSubscription(Member):
     """One member of a group."""
 
     def __init__(
@@ -80,41 +79,12 @@ class InProcessSubscription:
         self._log = topics
         self._group = group
         self._on_stop = on_stop
-        self._dispatcher = make_dispatcher(on_progress=self._note_progress, on_room=lambda _: self.wake())
+        super().__init__(make_dispatcher(on_progress=self._note_progress, on_room=lambda _: self.wake()))
         self._positions: dict[Partition, int] = {}
         self._wake = asyncio.Event()
         self._commit_is_due = False
-        self._stopping: asyncio.Task[None] | None = None
         self._task = asyncio.get_running_loop().create_task(self._read())
         topics.readers.append(self)
-        self.failed.add_done_callback(lambda _: self._begin_stop())
-
-    @property
-    def failed(self) -> "asyncio.Future[BaseException]":
-        """See `Subscription.failed`."""
-        return self._dispatcher.failed
-
-    @property
-    def counts(self) -> Counter[tuple[str, Ending]]:
-        """Records by topic and ending, for metrics."""
-        return self._dispatcher.counts
-
-    @property
-    def assignment(self) -> frozenset[Partition]:
-        """The partitions that this member owns just now."""
-        return frozenset(self._dispatcher.lanes)
-
-    def pause(self, *topics: str) -> None:
-        """See `Subscription.pause`."""
-        self._dispatcher.pause(*topics)
-
-    def resume(self, *topics: str) -> None:
-        """See `Subscription.resume`."""
-        self._dispatcher.resume(*topics)
-
-    async def stop(self) -> None:
-        """See `Subscription.stop`."""
-        await asyncio.shield(self._begin_stop())
 
     async def crash(self) -> None:
         """Go as if the process had died, with nothing committed on the way. For tests."""
@@ -143,12 +113,6 @@ class InProcessSubscription:
         self._positions = {partition: self._group.committed(partition) for partition in partitions}
         self._dispatcher.assign(self._positions)
         self.wake()
-
-    def _begin_stop(self) -> "asyncio.Task[None]":
-        if self._stopping is None:
-            self._dispatcher.suspend()
-            self._stopping = asyncio.get_running_loop().create_task(self._stop())
-        return self._stopping
 
     async def _stop(self) -> None:
         await end_tasks([self._task])

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -17,6 +18,8 @@ from message_contracts.catalogue import Topic
 from event_bus.kafka_settings import KafkaSettings, client_options
 
 _POLL_SECONDS = 0.05
+_USUAL_SEGMENT = timedelta(days=7)
+"""How long Kafka writes one segment of a partition, unless it is told otherwise."""
 
 
 class TopicError(Exception):
@@ -73,6 +76,10 @@ def topic_configs(topic: Topic, replication_factor: int) -> dict[str, str]:
     configs = {"cleanup.policy": "compact" if topic.compacted else "delete"}
     if topic.retention is not None:
         configs["retention.ms"] = str(round(topic.retention.total_seconds() * 1000))
+        if topic.retention < _USUAL_SEGMENT:
+            # Kafka removes whole segments, and never the one it writes: so a record may stay for a third longer than
+            # declared, instead of for a week.
+            configs["segment.ms"] = str(round(topic.retention.total_seconds() * 1000 / 3))
     if replication_factor >= 3:
         # With acks=all: a write survives the loss of a broker, and one broker may be away without stopping writes.
         configs["min.insync.replicas"] = "2"

@@ -5,7 +5,6 @@ Used by `kafka` for `subscribe`. What happens with a record is the dispatcher's 
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import structlog
@@ -19,11 +18,11 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
-from event_bus.delivery import Ending
 from event_bus.dispatcher import Dispatcher
 from event_bus.incoming import IncomingRecord, Partition
 from event_bus.kafka_settings import KafkaSettings, consumer_options
 from event_bus.kafka_teardown import stop_consumer
+from event_bus.member import Member
 from event_bus.task_ending import end_tasks
 from event_bus.watchdog import SubscriptionStuck, Watchdog
 
@@ -46,7 +45,7 @@ _MOVED = (
 """A commit came too late: the partitions may be another member's. Effects are compare-and-set: repeats are harmless."""
 
 
-class KafkaSubscription:
+class KafkaSubscription(Member):
     """One consumer after the other in the same group, for the same dispatcher, until `stop` or `failed`."""
 
     def __init__(
@@ -57,53 +56,18 @@ class KafkaSubscription:
         topics: Sequence[str],
         make_dispatcher: Callable[..., Dispatcher],
     ) -> None:
+        super().__init__(make_dispatcher(on_progress=self._note_progress, on_room=self._note_room))
         self._settings = settings
         self._group = group
         self._topics = tuple(topics)
-        self._dispatcher = make_dispatcher(on_progress=self._note_progress, on_room=self._note_room)
         self._consumer: AIOKafkaConsumer | None = None
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
-        self._stopping: asyncio.Task[None] | None = None
         self._lost: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(coroutine) for coroutine in (self._run(), self._commit_often(), self._watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
-        self.failed.add_done_callback(lambda _: self._begin_stop())
-
-    @property
-    def failed(self) -> "asyncio.Future[BaseException]":
-        """See `Subscription.failed`."""
-        return self._dispatcher.failed
-
-    @property
-    def counts(self) -> Counter[tuple[str, Ending]]:
-        """Records by topic and ending, for metrics."""
-        return self._dispatcher.counts
-
-    @property
-    def assignment(self) -> frozenset[Partition]:
-        """The partitions that this member owns just now."""
-        return frozenset(self._dispatcher.lanes)
-
-    def pause(self, *topics: str) -> None:
-        """See `Subscription.pause`."""
-        self._dispatcher.pause(*topics)
-
-    def resume(self, *topics: str) -> None:
-        """See `Subscription.resume`."""
-        self._dispatcher.resume(*topics)
-
-    async def stop(self) -> None:
-        """See `Subscription.stop`."""
-        await asyncio.shield(self._begin_stop())
-
-    def _begin_stop(self) -> "asyncio.Task[None]":
-        if self._stopping is None:
-            self._dispatcher.suspend()
-            self._stopping = asyncio.get_running_loop().create_task(self._stop())
-        return self._stopping
 
     async def _stop(self) -> None:
         await end_tasks(self._tasks)

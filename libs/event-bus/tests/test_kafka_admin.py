@@ -37,6 +37,7 @@ async def test_creating_is_idempotent_and_differences_are_told_not_changed(
         assert set(told.differences) == {
             f"{topic.name}: 2 partitions, declared are 5",
             f"{topic.name}: cleanup.policy is delete, declared is compact",
+            f"{topic.name}: segment.ms is {timedelta(days=7) // timedelta(milliseconds=1)}, declared is 20000",
             f"{topic.name}: retention.ms is {round(topic.retention.total_seconds() * 1000)}, declared is 60000",  # type: ignore[union-attr]  # chosen with a retention
         }
 
@@ -47,6 +48,14 @@ async def test_partitions_grow_when_asked_to(settings: KafkaSettings, topic: Top
     assert (await ensure_topics(settings, [more], replication_factor=1, increase_partitions=True)).grown == (
         topic.name,
     )
+
+
+async def test_every_topic_of_the_contracts_can_be_created_as_declared(settings: KafkaSettings) -> None:
+    topics = [replace(one, name=f"test.{uuid.uuid4().hex}") for one in catalogue.topics()]
+    assert 64 in [one.partitions for one in topics]
+    first = await ensure_topics(settings, topics, replication_factor=1)
+    assert set(first.created) == {one.name for one in topics}
+    assert (await ensure_topics(settings, topics, replication_factor=1)).differences == ()
 
 
 async def test_what_the_cluster_refuses_is_an_error_with_its_name(settings: KafkaSettings, topic: Topic) -> None:
@@ -66,6 +75,11 @@ def test_a_declaration_becomes_topic_settings(topic: Topic) -> None:
     assert topic_configs(replace(topic, retention=timedelta(days=7)), 1) == {
         "cleanup.policy": "delete",
         "retention.ms": "604800000",
+    }
+    assert topic_configs(replace(topic, retention=timedelta(minutes=15)), 1) == {
+        "cleanup.policy": "delete",
+        "retention.ms": "900000",
+        "segment.ms": "300000",
     }
     assert topic_configs(replace(topic, retention=None, compacted=True), 3) == {
         "cleanup.policy": "compact",
