@@ -6,6 +6,7 @@
 import asyncio
 import random
 import time
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from event_bus import EventBus
@@ -20,9 +21,11 @@ from run_engine.store.sweeps import Sweeps
 from run_engine.store.tenants import Tenants
 from run_engine.sweeper import Sweeper
 
+from run_orchestrator.adapters.deltas import DeltaPublisher
 from run_orchestrator.adapters.engine import EngineRunStore
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.application.claiming import Claiming
+from run_orchestrator.application.deltas import DeltaSenders
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRuns
 from run_orchestrator.application.places import Places
@@ -37,7 +40,9 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
     """Return the service, to be started on a started bus. Call it while the event loop runs."""
     url, key = settings.database_url.get_secret_value(), settings.openai_api_key
     register_secret(key.get_secret_value())
-    registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns()
+    deltas = DeltaPublisher(bus.stream_publisher, lambda: datetime.now(UTC))
+    senders = DeltaSenders(deltas.send, asyncio.sleep)
+    registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns(senders.wake)
 
     async def assemble() -> Parts:
         database = await open_database(
@@ -72,6 +77,7 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
             answers=Answers(database, engine.writer),
             claiming=Claiming(store, places, driven, driver.drive, shuffle=random.shuffle),
             close_model=model.close,
+            drain_deltas=senders.drain,
         )
 
     patience = {"tool_service_wait": settings.tool_service_wait, "drain_seconds": settings.drain_seconds}

@@ -14,6 +14,8 @@ class FakeRun:
     id: str = "run_1"
     tenant_id: str = "t"
     attempt: int = 1
+    seq: int = 2
+    stream_slots: frozenset[int] = frozenset()
 
 
 def a_run(number: int = 1, attempt: int = 1) -> Run:
@@ -52,7 +54,7 @@ KEY = ("t", "run_1", 1)
 
 
 async def test_a_run_that_ends_is_not_driven_any_more() -> None:
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(), recorder.drive, recorder.count)
     assert runs.claims() == {KEY}
     recorder.released.set()
@@ -71,7 +73,7 @@ async def test_a_run_that_ends_is_not_driven_any_more() -> None:
     ],
 )
 async def test_an_interrupted_run_stops_and_has_cleaned_up(interrupt: Any, expected: Interruption) -> None:
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(), recorder.drive, recorder.count)
     await recorder.working.wait()
     interrupt(runs)
@@ -82,7 +84,7 @@ async def test_an_interrupted_run_stops_and_has_cleaned_up(interrupt: Any, expec
 
 
 async def test_a_run_that_is_interrupted_before_it_began_does_not_begin() -> None:
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(), recorder.drive, recorder.count)
     runs.taken_away(KEY)
     await runs.drain(10)
@@ -91,7 +93,7 @@ async def test_a_run_that_is_interrupted_before_it_began_does_not_begin() -> Non
 
 
 async def test_other_runs_and_other_attempts_go_on() -> None:
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(attempt=2), recorder.drive, recorder.count)
     await recorder.working.wait()
     runs.taken_away(KEY)
@@ -116,7 +118,7 @@ async def test_an_interruption_never_cuts_off_what_follows_the_work() -> None:
         await go_on.wait()
         committed.append(driven.interruption)
 
-    runs = DrivenRuns()
+    runs = DrivenRuns(lambda log: None)
     runs.start(a_run(), drive, lambda: None)
     await committing.wait()
     runs.cancel_requested(KEY)
@@ -126,7 +128,7 @@ async def test_an_interruption_never_cuts_off_what_follows_the_work() -> None:
 
 
 async def test_the_stronger_interruption_counts_and_the_work_is_cancelled_once() -> None:
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(), recorder.drive, recorder.count)
     await recorder.working.wait()
     runs.cancel_requested(KEY)
@@ -140,7 +142,7 @@ async def test_the_stronger_interruption_counts_and_the_work_is_cancelled_once()
 
 
 async def test_draining_hands_back_what_does_not_end() -> None:
-    runs, patient, quick = DrivenRuns(), Recorder(), Recorder()
+    runs, patient, quick = DrivenRuns(lambda log: None), Recorder(), Recorder()
     runs.start(a_run(1), patient.drive, patient.count)
     runs.start(a_run(2), quick.drive, quick.count)
     quick.released.set()
@@ -155,7 +157,7 @@ async def test_draining_hands_back_what_does_not_end() -> None:
 
 async def test_a_cancellation_from_elsewhere_is_not_swallowed() -> None:
     recorder = Recorder()
-    driven = DrivenRun(a_run())
+    driven = DrivenRun(a_run(), lambda log: None)
     task = asyncio.create_task(recorder.drive(driven))
     await recorder.working.wait()
     task.cancel()
@@ -168,7 +170,7 @@ async def test_a_driver_that_dies_gives_its_place_back() -> None:
     async def drive(_driven: DrivenRun) -> None:
         raise RuntimeError("a bug")
 
-    runs, recorder = DrivenRuns(), Recorder()
+    runs, recorder = DrivenRuns(lambda log: None), Recorder()
     runs.start(a_run(), drive, recorder.count)
     await runs.drain(10)
     assert runs.claims() == frozenset()

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from run_engine.domain.objects import Message, Run, RunStep, Usage
+from run_engine.domain.objects import Json, Message, Run, RunStep, Usage
 from run_engine.errors import DatabaseUnavailable, Fenced
+from run_engine.store.driving import Said
+from run_engine.store.streams import StoredEvent
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRun, DrivenRuns, Interruption
 from run_orchestrator.application.ending import Failed, Finished, Parked
@@ -67,11 +69,20 @@ class FakeStore:
     async def park(self, run: Run, ending: Parked) -> None:
         self._note("park", ending)
 
-    async def fail(self, run: Run, ending: Failed) -> None:
+    async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
         self._note("fail", ending)
 
-    async def obey_cancel(self, run: Run) -> None:
+    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
         self._note("obey_cancel")
+
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+        raise NotImplementedError
+
+    async def say(self, run: Run, said: Said) -> None:
+        raise NotImplementedError
+
+    async def abandon_step(self, run: Run, reason: str) -> None:
+        raise NotImplementedError
 
     async def hand_back(self, run: Run) -> None:
         self._note("hand_back")
@@ -110,7 +121,7 @@ class Scene:
         self.pauses: list[float] = []
         self.now = NOW.timestamp()
         self.run = a_run(**fields)
-        self.driven = DrivenRun(self.run)
+        self.driven = DrivenRun(self.run, lambda log: None)
         self.use(self.model)
 
     def use(self, model: FakeModel) -> None:
@@ -139,7 +150,7 @@ class Scene:
         return self.store.names()
 
     def started(self) -> DrivenRuns:
-        runs = DrivenRuns()
+        runs = DrivenRuns(lambda log: None)
         runs.start(self.run, self.driver.drive, lambda: None)
         return runs
 

@@ -17,6 +17,7 @@ from run_orchestrator.application.ports import RunStore
 class Claimed:
     def __init__(self, tenant_id: str, run_id: str) -> None:
         self.tenant_id, self.id, self.attempt = tenant_id, run_id, 1
+        self.seq, self.stream_slots = 2, frozenset[int]()
 
 
 class Queue:
@@ -62,7 +63,7 @@ class Drives:
 class Scene:
     def __init__(self, places: int, *run_ids: str) -> None:
         self.queue, self.drives = Queue(*run_ids), Drives()
-        self.places, self.driven = Places(places), DrivenRuns()
+        self.places, self.driven = Places(places), DrivenRuns(lambda log: None)
         self.claiming = Claiming(
             cast(RunStore, self.queue), self.places, self.driven, self.drives.drive, shuffle=lambda _: None
         )

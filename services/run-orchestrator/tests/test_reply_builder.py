@@ -22,7 +22,7 @@ def built(*pieces: Piece) -> Reply:
     builder = ReplyBuilder(ids())
     for piece in pieces:
         builder.add(piece)
-    return builder.reply()
+    return builder.end()
 
 
 def cut(draw: st.DrawFn, text: str) -> list[str]:

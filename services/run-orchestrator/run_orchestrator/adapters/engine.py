@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from run_engine.domain.drafts import PageRequest
-from run_engine.domain.objects import Message, Run, RunStep
+from run_engine.domain.objects import Json, Message, Run, RunStep
 from run_engine.errors import NotFound
-from run_engine.store.driving import Answer, Driving
+from run_engine.store.driving import Answer, Driving, Said
 from run_engine.store.messages import Messages
+from run_engine.store.streams import StoredEvent
 from run_engine.store.tenants import Tenants
 
 from run_orchestrator.application.ending import Failed, Finished, Parked
@@ -66,6 +67,18 @@ class EngineRunStore:
         tenant = await self._tenants.get(tenant_id)
         return tenant.tool_services if tenant is not None else frozenset()
 
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+        """Begins a step in the open, one that writes the message or calls tools if None; returns its event."""
+        return await self._driving.open_step(run, step_id, message_id)
+
+    async def say(self, run: Run, said: Said) -> None:
+        """Stores a message that does not end the run."""
+        await self._driving.say(run, said)
+
+    async def abandon_step(self, run: Run, reason: str) -> None:
+        """Fails the step that was begun in the open, if there is one."""
+        await self._driving.abandon_step(run, reason)
+
     async def finish(self, run: Run, ending: Finished) -> None:
         """Ends the run with its message."""
         answer = Answer(
@@ -79,15 +92,15 @@ class EngineRunStore:
 
     async def park(self, run: Run, ending: Parked) -> None:
         """Parks the run for its calls, and asks the services."""
-        await self._driving.park(run, ending.step_id, ending.calls, ending.usage)
+        await self._driving.park(run, ending.step_id, ending.calls, ending.usage, ending.said)
 
-    async def fail(self, run: Run, ending: Failed) -> None:
-        """Ends the run with an error."""
-        await self._driving.fail(run, ending.code, ending.message)
+    async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
+        """Ends the run with an error; `said` is the content of its open message so far."""
+        await self._driving.fail(run, ending.code, ending.message, said)
 
-    async def obey_cancel(self, run: Run) -> None:
-        """Ends a run in cancelling; changes nothing in another status."""
-        await self._driving.obey_cancel(run)
+    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
+        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
+        await self._driving.obey_cancel(run, said)
 
     async def hand_back(self, run: Run) -> None:
         """Queues the run again for others, or ends it where it was to be cancelled."""

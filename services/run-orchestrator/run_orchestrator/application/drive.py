@@ -33,9 +33,18 @@ class Driver:
 
     async def drive(self, driven: DrivenRun) -> None:
         """Drives a run to its end, or until it is interrupted."""
+        driven.log.claimed()
+        driven.wake(driven.log)
+        await self._drive(driven)
+        driven.log.committed()
+
+    async def _drive(self, driven: DrivenRun) -> None:
         run = driven.run
         try:
-            ending: Ending | None = await driven.until_interrupted(self._work.ending_of(run))
+            ending: Ending | None = await driven.until_interrupted(self._work.ending_of(driven))
+        except Fenced:
+            await self._quietly(lambda fenced: self._store.obey_cancel(fenced, driven.said()), run)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it was, the run must not hang
             _log_fault(run, error)
             ending = OUR_FAULT
@@ -46,12 +55,12 @@ class Driver:
             await self._commit(driven, ending)
         except Fenced:
             # Either it is not ours any more, or it was to be cancelled and cannot be parked: then it ends so.
-            await self._quietly(self._store.obey_cancel, run)
+            await self._quietly(lambda fenced: self._store.obey_cancel(fenced, driven.said()), run)
         except DatabaseUnavailable:
             log.warning("an ending could not be committed", action="ending_lost", run_id=run.id)
         except Exception as error:  # noqa: BLE001 - as above
             _log_fault(run, error)
-            await self._quietly(lambda faulty: self._store.fail(faulty, OUR_FAULT), run)
+            await self._quietly(lambda faulty: self._store.fail(faulty, OUR_FAULT, driven.said()), run)
 
     async def _commit(self, driven: DrivenRun, ending: Ending) -> None:
         """Commits, and again while the database is away; the fence makes a repeat harmless."""
@@ -64,7 +73,7 @@ class Driver:
                 case Parked():
                     await self._store.park(run, ending)
                 case Failed():
-                    await self._store.fail(run, ending)
+                    await self._store.fail(run, ending, driven.said())
 
         # A cancellation does not end the waiting: the answer is there, and is kept if it is the first to be committed.
         await self._patience.until(
@@ -78,7 +87,7 @@ class Driver:
             log.info("a run was taken away", action="run_taken_away", run_id=run.id, attempt=run.attempt)
             return
         if driven.interruption is Interruption.CANCELLED:
-            await self._quietly(self._store.obey_cancel, run)
+            await self._quietly(lambda stopped: self._store.obey_cancel(stopped, driven.said()), run)
         # What is still ours now was never to be cancelled (an event was wrong), or is handed back by the shutdown.
         await self._quietly(self._store.hand_back, run)
 

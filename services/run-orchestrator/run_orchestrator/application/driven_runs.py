@@ -10,7 +10,9 @@ from enum import IntEnum
 from typing import Any, Final, TypeVar
 
 import structlog
-from run_engine.domain.objects import Run
+from run_engine.domain.objects import Json, Run
+
+from run_orchestrator.application.deltas import DeltaLog
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +36,15 @@ class Interruption(IntEnum):
 
 
 class DrivenRun:
-    """One claim and what was said against it."""
+    """One claim, what was said against it, and what those who stream it are told."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, wake: Callable[[DeltaLog], None]) -> None:
         self.run = run
+        self.log = DeltaLog(run)
+        self.wake = wake
+        """Has the news of the log sent."""
+        self.said: Callable[[], list[Json] | None] = _nothing
+        """The content of the open message so far; None where there is none."""
         self.key: RunKey = (run.tenant_id, run.id, run.attempt)
         self.interruption: Interruption | None = None
         self._working: asyncio.Task[Any] | None = None
@@ -72,20 +79,25 @@ class DrivenRun:
             self._working.cancel()
 
 
+def _nothing() -> None:
+    return None
+
+
 Drive = Callable[[DrivenRun], Coroutine[Any, Any, None]]
 
 
 class DrivenRuns:
-    """All runs that are driven here."""
+    """All runs that are driven here. `wake` is told of logs that have news for those who stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[DeltaLog], None]) -> None:
+        self._wake = wake
         self._runs: dict[RunKey, DrivenRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._handing_back = False
 
     def start(self, run: Run, drive: Drive, ended: Callable[[], None]) -> None:
         """Drives a claimed run in a task of its own, and calls `ended` when that is over, whatever its end."""
-        driven = DrivenRun(run)
+        driven = DrivenRun(run, self._wake)
         if self._handing_back:
             driven.interrupt(Interruption.HANDED_BACK)
         self._runs[driven.key] = driven
@@ -93,6 +105,8 @@ class DrivenRuns:
         def over(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             del self._runs[driven.key]
+            driven.log.ended = True
+            self._wake(driven.log)
             if not task.cancelled() and task.exception() is not None:
                 # `drive` ends every run that it can; this is what it could not even report.
                 log.error(
@@ -118,6 +132,13 @@ class DrivenRuns:
     def cancel_requested(self, claim: RunKey) -> None:
         """Stops a run that is to be cancelled."""
         self._interrupt(claim, Interruption.CANCELLED)
+
+    def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
+        """Has a run told to these slots from now on; a new one is told all that there is."""
+        driven = self._runs.get(claim)
+        if driven is not None and driven.log.slots != slots:
+            driven.log.slots = slots
+            self._wake(driven.log)
 
     def cancel(self, tenant_id: str, run_id: str) -> None:
         """Stops a run that an event says is to be cancelled, if it is driven here: sooner than the lease says so."""

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from run_engine.domain.drafts import NewToolCall
 from run_engine.domain.objects import Json, Usage
+from run_engine.store.driving import Said
 
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.reply import FunctionCall, Reply
@@ -38,6 +39,8 @@ class Parked:
     step_id: str
     calls: tuple[NewToolCall, ...]
     usage: Usage
+    said: Said | None = None
+    """What the model wrote before it called, unless that is stored already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,16 @@ class Failed:
 Ending = Finished | Parked | Failed
 
 
-def content_of(reply: Reply) -> list[Json]:
+def content_of(text: str, refusal: str) -> list[Json]:
     """The content parts of the message that a reply becomes.
 
     An empty reply becomes one empty text, not an empty list: clients read `content[0].text.value`.
     """
-    if reply.refusal and not reply.text:
-        return [{"type": "refusal", "refusal": reply.refusal}]
-    parts: list[Json] = [{"type": "text", "text": {"value": reply.text, "annotations": []}}]
-    if reply.refusal:
-        parts.append({"type": "refusal", "refusal": reply.refusal})
+    if refusal and not text:
+        return [{"type": "refusal", "refusal": refusal}]
+    parts: list[Json] = [{"type": "text", "text": {"value": text, "annotations": []}}]
+    if refusal:
+        parts.append({"type": "refusal", "refusal": refusal})
     return parts
 
 

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from run_engine.domain.objects import Message, Run, RunStep
+from run_engine.domain.objects import Json, Message, Run, RunStep
+from run_engine.store.driving import Said
+from run_engine.store.streams import StoredEvent
 
 from run_orchestrator.application.ending import Failed, Finished, Parked
 from run_orchestrator.application.prompt import Prompt
@@ -47,6 +49,18 @@ class RunStore(Protocol):
         """The tool services that a tenant's runs may use."""
         ...
 
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+        """Begins a step in the open, one that writes the message or calls tools if None; returns its event."""
+        ...
+
+    async def say(self, run: Run, said: Said) -> None:
+        """Stores a message that does not end the run."""
+        ...
+
+    async def abandon_step(self, run: Run, reason: str) -> None:
+        """Fails the step that was begun in the open, if there is one."""
+        ...
+
     async def finish(self, run: Run, ending: Finished) -> None:
         """Ends the run with its message."""
         ...
@@ -55,12 +69,12 @@ class RunStore(Protocol):
         """Parks the run for its calls, and asks the services."""
         ...
 
-    async def fail(self, run: Run, ending: Failed) -> None:
-        """Ends the run with an error."""
+    async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
+        """Ends the run with an error; `said` is the content of its open message so far."""
         ...
 
-    async def obey_cancel(self, run: Run) -> None:
-        """Ends a run in cancelling; changes nothing in another status."""
+    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
+        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
         ...
 
     async def hand_back(self, run: Run) -> None:

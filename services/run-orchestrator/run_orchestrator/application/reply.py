@@ -1,11 +1,11 @@
 """A model's reply, put together from the pieces in which it is streamed. Pure.
 
-The model adapter makes the pieces, `drive` feeds them into a `ReplyBuilder` and reads the whole from it.
+The model adapter makes the pieces, `work` feeds them into a `ReplyBuilder` and reads the whole from it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from run_engine.domain.objects import Usage
 
@@ -59,25 +59,47 @@ class Reply:
     usage: Usage
 
 
+class CallBegins(NamedTuple):
+    """The call that a fragment begins."""
+
+    id: str
+    name: str
+
+
+class Fragment(NamedTuple):
+    """A piece of the reply as it is kept: what comes next of its text, of its refusal, or of a call by its place."""
+
+    part: Literal["text", "refusal"] | int
+    text: str
+    call: CallBegins | None = None
+    """Of a call's first fragment."""
+
+
 class _Call:
     """A call that is still being written."""
 
-    __slots__ = ("arguments", "given_id", "id", "name")
+    __slots__ = ("begun", "given_id", "id", "name", "place")
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, place: int) -> None:
         self.id = call_id
+        self.place = place
         self.given_id: str | None = None
         self.name = ""
-        self.arguments: list[str] = []
+        self.begun = False
+        """Whether it has a fragment. Names come in pieces too, so a call begins with the first of its arguments."""
 
 
 class ReplyBuilder:
-    """Takes pieces in the order of the stream; however a reply is cut into pieces, the result is the same."""
+    """Takes pieces in the order of the stream; however a reply is cut into pieces, the result is the same.
+
+    `fragments` are all of it so far, in order and as text that PostgreSQL and UTF-8 can hold.
+    """
 
     def __init__(self, new_call_id: Callable[[], str]) -> None:
+        self.fragments: list[Fragment] = []
         self._new_call_id = new_call_id
-        self._text: list[str] = []
-        self._refusal: list[str] = []
+        # Half of a surrogate pair, by part: JSON may bring the two halves of a character in two chunks.
+        self._halves: dict[str | int, str] = {}
         self._calls: list[_Call] = []
         self._by_place: dict[int, _Call] = {}
         self._finish_reason: str | None = None
@@ -87,11 +109,9 @@ class ReplyBuilder:
     def add(self, piece: Piece) -> None:
         """Takes the next piece. Raises `ModelFailure` when the reply becomes longer than `LONGEST_REPLY`."""
         if piece.text:
-            self._text.append(piece.text)
-            self._grow(len(piece.text))
+            self._write("text", piece.text)
         if piece.refusal:
-            self._refusal.append(piece.refusal)
-            self._grow(len(piece.refusal))
+            self._write("refusal", piece.refusal)
         for call in piece.calls:
             self._add_call(call)
         if piece.finish_reason is not None:
@@ -99,14 +119,21 @@ class ReplyBuilder:
         if piece.usage is not None:
             self._usage = piece.usage
 
-    def reply(self) -> Reply:
-        """Everything so far, as text that PostgreSQL and UTF-8 can hold."""
+    def end(self) -> Reply:
+        """The whole reply. Nothing can be added any more: what was held back is among the fragments now."""
+        for call in self._calls:
+            self._begin(call)
+        for part, half in self._halves.items():
+            self.fragments.append(Fragment(part, _storable(half)))  # type: ignore[arg-type]  # a key is a part
+        self._halves.clear()
+        texts: dict[str | int, list[str]] = {}
+        for fragment in self.fragments:
+            texts.setdefault(fragment.part, []).append(fragment.text)
+        joined = {part: "".join(pieces) for part, pieces in texts.items()}
         return Reply(
-            text=_storable("".join(self._text)),
-            refusal=_storable("".join(self._refusal)),
-            calls=tuple(
-                FunctionCall(call.id, _storable(call.name), _storable("".join(call.arguments))) for call in self._calls
-            ),
+            text=joined.get("text", ""),
+            refusal=joined.get("refusal", ""),
+            calls=tuple(FunctionCall(call.id, _storable(call.name), joined[call.place]) for call in self._calls),
             finish_reason=self._finish_reason,
             usage=self._usage,
         )
@@ -119,19 +146,35 @@ class ReplyBuilder:
             call.name += piece.name
             self._grow(len(piece.name))
         if piece.arguments:
-            call.arguments.append(piece.arguments)
-            self._grow(len(piece.arguments))
+            self._begin(call)
+            self._write(call.place, piece.arguments)
 
     def _call_of(self, piece: CallPiece) -> _Call:
         """The call that a piece goes on with; a new one where it begins one."""
         last = self._calls[-1] if self._calls else None
         current = last if piece.place is None else self._by_place.get(piece.place)
         if current is None or _begins_another(piece, current):
-            current = _Call(self._new_call_id())
+            if last is not None:
+                self._begin(last)
+            current = _Call(self._new_call_id(), len(self._calls))
             self._calls.append(current)
             if piece.place is not None:
                 self._by_place[piece.place] = current
         return current
+
+    def _begin(self, call: _Call) -> None:
+        if not call.begun:
+            call.begun = True
+            self.fragments.append(Fragment(call.place, "", CallBegins(call.id, _storable(call.name))))
+
+    def _write(self, part: Literal["text", "refusal"] | int, text: str) -> None:
+        self._grow(len(text))
+        text = self._halves.pop(part, "") + text
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._halves[part] = text[-1]
+            text = text[:-1]
+        if text:
+            self.fragments.append(Fragment(part, _storable(text)))
 
     def _grow(self, characters: int) -> None:
         self._length += characters
@@ -151,6 +194,5 @@ def _storable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # JSON may bring the two halves of a character in two chunks.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text.replace("\x00", "\ufffd")

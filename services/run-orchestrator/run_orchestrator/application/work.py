@@ -4,15 +4,17 @@ Called by `drive`, which may stop it at any point.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 from run_engine.domain.drafts import NewToolCall
 from run_engine.domain.objects import Run, RunStep, Usage
+from run_engine.store.driving import Said
 
+from run_orchestrator.application.driven_runs import DrivenRun
 from run_orchestrator.application.ending import (
     Ending,
     Finished,
@@ -28,6 +30,7 @@ from run_orchestrator.application.ports import Model, RunStore
 from run_orchestrator.application.prompt import Prompt, build_prompt, most_messages, shortened, used_up
 from run_orchestrator.application.reply import Reply, ReplyBuilder
 from run_orchestrator.application.retries import RetryPolicy, end_of
+from run_orchestrator.application.telling import Telling
 from run_orchestrator.application.tool_registry import ToolRegistry
 
 log = structlog.get_logger(__name__)
@@ -36,6 +39,7 @@ CLOCK_DIFFERENCE: Final = 5.0
 """Seconds by which this machine's clock may be ahead of the database's, which decides when a run expires."""
 _TELLS_OF_SERVERS: Final = frozenset(FailureKind) - {FailureKind.INVALID_PROMPT, FailureKind.CONTEXT_OVERFLOW}
 """Kinds whose details are our own sentences; those of the others may quote the prompt, which is not for the log."""
+_SEQ_OF_THE_FIRST_CLAIM: Final = 2
 UNLIMITED: Final = 365.0 * 24 * 3600
 """The life of a run that does not expire, in seconds."""
 
@@ -75,11 +79,15 @@ class Work:
         self._new_id = new_id
         self._patience = Patience(pause)
 
-    async def ending_of(self, run: Run) -> Ending:
-        """The ending of a claimed run. Does not return once the run has expired: its sweeper says so."""
+    async def ending_of(self, driven: DrivenRun) -> Ending:
+        """The ending of a claimed run, told to those who stream it. Raises `Fenced`.
+
+        Does not return once the run has expired: its sweeper says so.
+        """
+        run = driven.run
         try:
             async with asyncio.timeout(self._remaining(run) + CLOCK_DIFFERENCE) as life:
-                return await self._ending_of(run)
+                return await self._ending_of(driven)
         except TimeoutError:
             if not life.expired():
                 raise
@@ -87,26 +95,24 @@ class Work:
         never: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         return await never
 
-    async def _ending_of(self, run: Run) -> Ending:
+    async def _ending_of(self, driven: DrivenRun) -> Ending:
+        run = driven.run
         steps = await self._steps(run)
         limit = used_up(run, steps)
         if limit is not None:
-            return self._finished(Reply("", "", (), None, Usage()), limit)
-        history = await self._patience.read(
-            lambda: self._store.history(
-                run, messages=most_messages(run, self._bounds.messages), characters=self._bounds.characters
-            )
-        )
-        prompt = build_prompt(run, history, steps)
+            return self._finished(self._telling(driven), Reply("", "", (), None, Usage()), limit)
+        prompt = await self._prompt(run, steps)
         failures, was_shortened = 0, False
         while True:
+            telling = self._telling(driven)
             try:
-                return await self._decide(run, prompt, await self._ask(prompt))
+                return await self._decide(run, prompt, await self._ask(prompt, telling), telling)
             except ModelFailure as failure:
                 _heed_cancellation()
                 if failure.kind is FailureKind.CONTEXT_OVERFLOW and not was_shortened:
                     shorter = shortened(prompt)
                     if shorter is not None:
+                        await telling.abandon()
                         log.info("a prompt was too long and is shortened", action="prompt_shortened", run_id=run.id)
                         prompt, was_shortened = shorter, True
                         continue
@@ -123,32 +129,53 @@ class Work:
                 )
                 if wait is None:
                     return end_of(failure)
+                await telling.abandon()
+                if telling.message_done:
+                    # The model need not say again what it has said.
+                    prompt = await self._prompt(run, await self._patience.read(lambda: self._store.steps(run)))
                 await self._pause(wait)
 
+    async def _prompt(self, run: Run, steps: Sequence[RunStep]) -> Prompt:
+        history = await self._patience.read(
+            lambda: self._store.history(
+                run, messages=most_messages(run, self._bounds.messages), characters=self._bounds.characters
+            )
+        )
+        return build_prompt(run, history, steps)
+
+    def _telling(self, driven: DrivenRun) -> Telling:
+        telling = Telling(
+            driven.run, self._store, driven.log, wake=driven.wake, patience=self._patience, new_id=self._new_id
+        )
+        driven.said = telling.said
+        return telling
+
     async def _steps(self, run: Run) -> list[RunStep]:
-        # Only a claimed run takes steps, so the first claim finds none: one statement less for most runs.
-        if run.attempt == 1:
+        # Queued and claimed, and nothing else yet: there are no steps, and most runs need one statement less.
+        if run.seq <= _SEQ_OF_THE_FIRST_CLAIM:
             return []
         return list(await self._patience.read(lambda: self._store.steps(run)))
 
-    async def _ask(self, prompt: Prompt) -> Reply:
-        reply = ReplyBuilder(lambda: self._new_id("tool_call"))
+    async def _ask(self, prompt: Prompt, telling: Telling) -> Reply:
+        builder = ReplyBuilder(lambda: self._new_id("tool_call"))
         async with aclosing(self._model.stream(prompt)) as arrivals:
             async for pieces in arrivals:
                 for piece in pieces:
-                    reply.add(piece)
-        return reply.reply()
+                    builder.add(piece)
+                await telling.tell(builder, prompt.function_names)
+        reply = builder.end()
+        await telling.tell(builder, prompt.function_names)
+        return reply
 
-    async def _decide(self, run: Run, prompt: Prompt, reply: Reply) -> Ending:
+    async def _decide(self, run: Run, prompt: Prompt, reply: Reply, telling: Telling) -> Ending:
         cut_short = cut_short_by(reply)
         if cut_short is not None:
-            return self._finished(reply, cut_short)
+            # Its calls are not made.
+            await telling.abandon_calls()
+            return self._finished(telling, reply, cut_short)
         calls = wanted_calls(reply, prompt.function_names)
         if not calls:
-            return self._finished(reply)
-        if reply.text:
-            # A parked run has no message, so what a model says before it calls is not kept.
-            log.debug("text beside tool calls is dropped", action="text_dropped", run_id=run.id)
+            return self._finished(telling, reply)
         allowed = await self._patience.read(lambda: self._store.allowed_services(run.tenant_id))
         drafts = []
         for call in calls:
@@ -163,13 +190,20 @@ class Work:
                     timeout=tool.timeout if tool is not None else None,
                 )
             )
-        return Parked(step_id=self._new_id("step"), calls=tuple(drafts), usage=reply.usage)
+        said = None
+        if (reply.text or reply.refusal) and not telling.message_done:
+            content = content_of(reply.text, reply.refusal)
+            said = Said(step_id=telling.message_step_id, message_id=telling.message_id, content=content)
+        return Parked(step_id=telling.calls_step_id, calls=tuple(drafts), usage=reply.usage, said=said)
 
-    def _finished(self, reply: Reply, incomplete_reason: IncompleteReason | None = None) -> Finished:
+    def _finished(self, telling: Telling, reply: Reply, incomplete_reason: IncompleteReason | None = None) -> Finished:
+        if telling.message_done:
+            # What was said before the calls is a message of its own already.
+            reply, telling = replace(reply, text="", refusal=""), telling.again()
         return Finished(
-            step_id=self._new_id("step"),
-            message_id=self._new_id("message"),
-            content=content_of(reply),
+            step_id=telling.message_step_id,
+            message_id=telling.message_id,
+            content=content_of(reply.text, reply.refusal),
             usage=reply.usage,
             incomplete_reason=incomplete_reason,
         )

@@ -50,6 +50,7 @@ class Parts:
     answers: Answers
     claiming: Claiming
     close_model: Callable[[], Awaitable[None]]
+    drain_deltas: Callable[[], Awaitable[None]]
 
 
 class Service:
@@ -93,6 +94,7 @@ class Service:
         parts = await self._assemble()
         self._running.push_async_callback(parts.engine.stop)
         self._running.push_async_callback(parts.close_model)
+        self._running.push_async_callback(parts.drain_deltas)
         await parts.engine.start(self._driven, parts.driving)
         self._has_database = True
         await parts.sweeper.start()

@@ -1,0 +1,140 @@
+"""Tells those who stream a run of a reply while it is written: opens its steps and adds its text to the log.
+
+Used by `work` for each reply of a model. Where nobody streams, nothing is opened, and one commit at the end writes all.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+from run_engine.domain.objects import Json, Run, RunStep
+from run_engine.domain.status import StepStatus
+from run_engine.store.driving import Said
+
+from run_orchestrator.application.deltas import DeltaLog
+from run_orchestrator.application.ending import content_of
+from run_orchestrator.application.failures import FailureKind, ModelFailure
+from run_orchestrator.application.patience import Patience
+from run_orchestrator.application.ports import RunStore
+from run_orchestrator.application.reply import Fragment, ReplyBuilder
+
+ABANDONED: Final = "The model's reply could not be used; it is asked again."
+
+
+class Telling:
+    """One reply of a model to a run, as it is told. The ids are those that the end of the reply goes on with."""
+
+    def __init__(
+        self,
+        run: Run,
+        store: RunStore,
+        log: DeltaLog,
+        *,
+        wake: Callable[[DeltaLog], None],
+        patience: Patience,
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._log = log
+        self._wake = wake
+        self._patience = patience
+        self._new_id = new_id
+        self._told = 0
+        self._writing: list[Fragment] = []
+        self.message_step_id = new_id("step")
+        self.message_id = new_id("message")
+        self.calls_step_id = new_id("step")
+        self.message_open = False
+        self.message_done = False
+        """The message is complete: tools are called after it."""
+        self.calls_open = False
+
+    async def tell(self, reply: ReplyBuilder, offered: Collection[str]) -> None:
+        """Tells what has come since the last time, if anybody listens. `offered` are the functions that may be called.
+
+        Raises `Fenced`, and `ModelFailure` for a call of another function.
+        """
+        if not self._log.slots or self._told == len(reply.fragments):
+            return
+        for fragment in reply.fragments[self._told :]:
+            self._told += 1
+            if isinstance(fragment.part, int):
+                if fragment.call is not None and fragment.call.name not in offered:
+                    raise ModelFailure(FailureKind.UNUSABLE_REPLY, "The model called a function that the run lacks.")
+                if not self.calls_open:
+                    await self._open_calls()
+                self._log.text(self.calls_step_id, fragment)
+            elif not self.message_done and not self.calls_open:
+                if not self.message_open:
+                    await self._open_message()
+                self._writing.append(fragment)
+                self._log.text(self.message_step_id, fragment)
+        self._wake(self._log)
+
+    def said(self) -> list[Json] | None:
+        """The content of the open message so far; None where no message is open."""
+        return content_of(*_joined(self._writing)) if self.message_open and not self.message_done else None
+
+    async def abandon_calls(self) -> None:
+        """Fails the open step of the calls, if there is one: they are not made."""
+        if self.calls_open:
+            await self.abandon()
+
+    def again(self) -> "Telling":
+        """The telling of another message after this one."""
+        return Telling(self._run, self._store, self._log, wake=self._wake, patience=self._patience, new_id=self._new_id)
+
+    async def abandon(self) -> None:
+        """Fails the open step: what was told of this reply does not count."""
+        if self.calls_open or (self.message_open and not self.message_done):
+            await self._surely(lambda: self._store.abandon_step(self._run, ABANDONED), self._is_abandoned)
+            self._log.committed()
+            self._log.seq += 1
+            self._wake(self._log)
+            self.calls_open = self.message_open = False
+
+    async def _open_message(self) -> None:
+        await self._open(self.message_step_id, self.message_id)
+        self.message_open = True
+
+    async def _open_calls(self) -> None:
+        said = self.said()
+        if said is not None:
+            message = Said(step_id=self.message_step_id, message_id=self.message_id, content=said)
+            await self._surely(
+                lambda: self._store.say(self._run, message),
+                lambda step: step.id == message.step_id and step.status is StepStatus.COMPLETED,
+            )
+            self.message_done = True
+            self._log.committed()
+        await self._open(self.calls_step_id, None)
+        self.calls_open = True
+
+    async def _open(self, step_id: str, message_id: str | None) -> None:
+        async def write() -> None:
+            self._log.event(await self._store.open_step(self._run, step_id, message_id))
+
+        if not await self._surely(write, lambda step: step.id == step_id):
+            self._log.committed()
+
+    async def _surely(self, write: Callable[[], Awaitable[None]], written: Callable[[RunStep], bool]) -> bool:
+        """Writes once, however often the database goes away meanwhile; False where the reply to the write was lost."""
+        tried = False
+
+        async def attempt() -> bool:
+            nonlocal tried
+            if tried and any(map(written, await self._store.steps(self._run))):
+                return False
+            tried = True
+            await write()
+            return True
+
+        return await self._patience.read(attempt)
+
+    def _is_abandoned(self, step: RunStep) -> bool:
+        return step.status is StepStatus.FAILED and step.id in {self.message_step_id, self.calls_step_id}
+
+
+def _joined(fragments: list[Fragment]) -> tuple[str, str]:
+    text = "".join(fragment.text for fragment in fragments if fragment.part == "text")
+    return text, "".join(fragment.text for fragment in fragments if fragment.part == "refusal")
