@@ -51,10 +51,12 @@ class FieldFacts:
         """Validate one reply, and remember what is wrong with it."""
         if method == "HEAD":
             return
-        schema = "ErrorResponse"
+        schema: str | None = "ErrorResponse"
         if status < 400:
             template, schema = self._operation(method, path)
             self.operations.add((method, template))
+        if schema is None:
+            return
         self.problems += [f"{method} {path} {status}: {problem}" for problem in self.violations(schema, content)]
 
     def violations(self, schema: str, content: bytes) -> list[str]:
@@ -70,12 +72,13 @@ class FieldFacts:
         found = self._validators[schema].iter_errors(value)
         return [f"{schema}.{'.'.join(map(str, error.instance_path))}: {error.message}" for error in found]
 
-    def _operation(self, method: str, path: str) -> tuple[str, str]:
+    def _operation(self, method: str, path: str) -> tuple[str, str | None]:
+        """The template of the path and the schema of the reply; None where that is no object (a file's content)."""
         for pattern, template, operations in self._routes:
             operation = operations.get(method.lower())
             if operation is not None and pattern.fullmatch(path):
-                reference: str = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
-                return template, reference.rpartition("/")[2]
+                described = operation["responses"]["200"]["content"]["application/json"]["schema"]
+                return template, described["$ref"].rpartition("/")[2] if "$ref" in described else None
         raise LookupError(f"the field facts know no operation {method} {path}")
 
     def known_operations(self) -> Iterator[tuple[str, str]]:

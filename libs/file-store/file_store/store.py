@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +52,7 @@ class FileStore:
                 raise
             raise _unavailable(error) from None
 
-    async def pieces(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Give the bytes from `start` up to and without `end`, at most `PIECE` at once, as fast as they are taken.
 
         Raises `BytesMissing`. Each piece is a request of its own: a slow reader keeps no connection to the store.

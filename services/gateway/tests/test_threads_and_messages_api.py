@@ -95,6 +95,8 @@ async def test_a_message_has_every_field(caller: Any) -> None:
 
 async def test_parts_and_attachments(caller: Any) -> None:
     thread_id = await caller.thread()
+    form = {"data": {"purpose": "vision"}, "files": {"file": ("a.png", b"an image")}}
+    image, paper = [(await caller.http.post("/files", **form)).json()["id"] for _ in range(2)]
     made = await caller.post(
         f"/threads/{thread_id}/messages",
         {
@@ -102,18 +104,18 @@ async def test_parts_and_attachments(caller: Any) -> None:
             "content": [
                 {"type": "text", "text": "look"},
                 {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-                {"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}},
+                {"type": "image_file", "image_file": {"file_id": image, "detail": "low"}},
             ],
-            "attachments": [{"file_id": "file-2", "tools": [{"type": "file_search"}]}],
+            "attachments": [{"file_id": paper, "tools": [{"type": "file_search"}]}],
             "metadata": {"a": "b"},
         },
     )
     assert made["content"] == [
         {"type": "text", "text": {"value": "look", "annotations": []}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "auto"}},
-        {"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}},
+        {"type": "image_file", "image_file": {"file_id": image, "detail": "low"}},
     ]
-    assert made["attachments"] == [{"file_id": "file-2", "tools": [{"type": "file_search"}]}]
+    assert made["attachments"] == [{"file_id": paper, "tools": [{"type": "file_search"}]}]
 
 
 async def test_messages_are_listed_by_place_and_run(caller: Any) -> None:

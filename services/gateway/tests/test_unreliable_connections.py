@@ -1,12 +1,13 @@
 """Clients that keep us waiting, send too much, or offer another protocol: one connection of the server at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import orjson
 import pytest
 from gateway.entrypoints.http.app import Surface, build_app
+from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.connection import LARGEST_HEAD
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.exchange import Call, Headers, Reply
@@ -23,6 +24,23 @@ class Echo:
     def refuse(self, error: Exception, method: str, path: str) -> Reply:
         return refusal_of(error, method, path).reply()
 
+    def __init__(self) -> None:
+        self.given = 0
+        self.over = asyncio.Event()
+
+    async def much(self, _call: Call) -> BytesReply:
+        """A gigabyte, made as it is taken."""
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            try:
+                for _ in range(1024):
+                    self.given += 1
+                    yield b"x" * 1024 * 1024
+            finally:
+                self.over.set()
+
+        return BytesReply(200, pieces(), 1024 * 1024 * 1024, ())
+
     async def echo(self, call: Call) -> Reply:
         return Reply(200, await call.body())
 
@@ -30,8 +48,8 @@ class Echo:
 class Client:
     """One connection to the server."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(self, dialect: Echo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.dialect, self.reader, self.writer = dialect, reader, writer
 
     async def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -57,7 +75,7 @@ class Client:
 @asynccontextmanager
 async def connected(patience: int = 60) -> AsyncIterator[Client]:
     draining, dialect = Draining(), Echo()
-    surface = Surface(dialect, [("/", {"GET": dialect.echo, "POST": dialect.echo})])
+    surface = Surface(dialect, [("/", {"GET": dialect.echo, "POST": dialect.echo}), ("/much", {"GET": dialect.much})])
     server = HttpServer(
         build_app([surface], largest_body=1024 * 1024, draining=draining),
         host="127.0.0.1",
@@ -70,7 +88,7 @@ async def connected(patience: int = 60) -> AsyncIterator[Client]:
         patience=patience,
     )
     await server.start()
-    client = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+    client = Client(dialect, *await asyncio.open_connection("127.0.0.1", server.port))
     try:
         yield client
     finally:
@@ -176,3 +194,36 @@ async def test_a_slow_body_is_waited_for_while_it_comes() -> None:
             await asyncio.sleep(0.8)
             await client.send(b"x")
         assert (await client.reply())[2] == b"xxx"
+
+
+async def test_a_client_that_takes_nothing_is_let_go() -> None:
+    async with connected(patience=1) as client, asyncio.timeout(20):
+        await client.send(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        await client.dialect.over.wait()
+        assert client.dialect.given < 100
+        with suppress(ConnectionResetError):
+            while await client.reader.read(1024 * 1024):
+                pass
+
+
+async def test_a_client_that_takes_its_time_gets_everything_it_asks_for() -> None:
+    async with connected(patience=1) as client, asyncio.timeout(60):
+        await client.send(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        began = asyncio.get_running_loop().time()
+        taken = 0
+        # Half as long again as the patience, without ever waiting for that long.
+        while asyncio.get_running_loop().time() - began < 1.5:
+            taken += len(await client.reader.read(64 * 1024))
+            await asyncio.sleep(0.01)
+        assert not client.dialect.over.is_set()
+        given = client.dialect.given
+        assert given < taken / 1024 / 1024 + 40, "no more is made than is taken"
+
+
+async def test_nothing_is_made_for_a_client_that_has_gone() -> None:
+    async with connected() as client, asyncio.timeout(20):
+        await client.send(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        await client.reader.read(64 * 1024)
+        client.writer.transport.abort()
+        await client.dialect.over.wait()
+        assert client.dialect.given < 100

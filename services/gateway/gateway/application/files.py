@@ -6,7 +6,8 @@ left of an upload or of a deletion that did not come to its end is finished by `
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID, uuid4
@@ -57,7 +58,7 @@ class Files:
         """Read one page."""
         return await self._rows.list(tenant_id, request, purpose)
 
-    async def content(self, file: File, start: int, end: int) -> AsyncIterator[bytes]:
+    async def content(self, file: File, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Return the bytes of a file from `start` up to and without `end`; the first of them are there already.
 
         Raises `BytesMissing`.
@@ -158,7 +159,8 @@ async def delete_bytes(rows: FileRows, stored: FileBytes, key: str) -> bool:
     return True
 
 
-async def _begun(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
+async def _begun(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece

@@ -1,6 +1,6 @@
 """What the gateway needs of the world. The stores of the run engine fit these; tests bring their own."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol
 
 from run_engine.domain.drafts import (
@@ -193,7 +193,7 @@ class FileBytes(Protocol):
         """Store all pieces, or nothing. Raises what they raise."""
         ...
 
-    def pieces(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    def pieces(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Give bytes as they are taken. Raises `BytesMissing`."""
         ...
 

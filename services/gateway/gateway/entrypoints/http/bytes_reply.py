@@ -1,8 +1,9 @@
 """Replies of many bytes that are not at hand: sent in pieces, as fast as the client takes them. Made by `endpoint`."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -12,11 +13,15 @@ from starlette.types import Receive, Scope, Send
 log = structlog.get_logger(__name__)
 
 
+_AT_ONCE: Final = 64 * 1024
+"""Bytes that are written at once. A client has to take each within the patience of its connection."""
+
+
 class BytesReply(NamedTuple):
     """A reply of `length` bytes. `headers` are those besides content-length and x-request-id."""
 
     status: int
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
     length: int
     headers: tuple[tuple[bytes, bytes], ...]
 
@@ -43,11 +48,9 @@ class BytesResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         gone = asyncio.create_task(_departure(receive))
         try:
-            if scope["method"] != "HEAD":
-                async for piece in self._pieces:
-                    if gone.done():
-                        return
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            async with aclosing(self._pieces):
+                if scope["method"] != "HEAD" and not await self._send_pieces(send, gone):
+                    return
             await send({"type": "http.response.body", "body": b""})
         except Exception as error:  # noqa: BLE001 - the reply has begun, so nobody else can answer for it
             # Left without its end, the connection is closed: the client sees that bytes are missing.
@@ -57,8 +60,18 @@ class BytesResponse(Response):
         finally:
             gone.cancel()
 
+    async def _send_pieces(self, send: Send, gone: "asyncio.Task[None]") -> bool:
+        """Send all; False where the client went before."""
+        async for piece in self._pieces:
+            for start in range(0, len(piece), _AT_ONCE):
+                if gone.done():
+                    return False
+                body = piece[start : start + _AT_ONCE]
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        return True
+
 
 async def _departure(receive: Receive) -> None:
-    """Return when the client has gone."""
+    """End when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

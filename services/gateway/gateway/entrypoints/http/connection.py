@@ -2,12 +2,14 @@
 
 * A head has a largest size. uvicorn collects whatever comes before it knows who sends it.
 * Whoever owes us bytes, and sends none for a while, is let go. uvicorn waits for ever for the rest of a head or a body.
+* Whoever is owed bytes, and takes none for a while, is let go. uvicorn waits for ever for room to write.
 * An offer to go on in another protocol is passed by. uvicorn passes it by too, but loses the body of the request that
   makes it: Java's HttpClient offers HTTP/2 with its first request.
 
 Made by `server`, once for each connection.
 """
 
+import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -34,6 +36,7 @@ class Connection(HttpToolsProtocol):
         self._inside_one_head = True
         self._unfinished_head = 0
         self._head = 0
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client has come: its first head is waited for."""
@@ -56,6 +59,26 @@ class Connection(HttpToolsProtocol):
             self._refuse(self.head_too_large)
         elif not self._in_head:
             self._wait()
+
+    def pause_writing(self) -> None:
+        """The client takes no more for the moment."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        self._forget_unread()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone, or was let go."""
+        self._forget_unread()
+        super().connection_lost(exc)
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _parse(self, data: bytes) -> None:
         while True:
