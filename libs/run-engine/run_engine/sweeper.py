@@ -20,6 +20,8 @@ STALE: Final = timedelta(seconds=5)
 """A sweeper that the database has not answered for so long does not know whether the others could renew either."""
 RETENTION: Final = timedelta(days=7)
 """How long the history of ended runs is kept for streams to resume from: as long as the topic of run events."""
+KEY_RETENTION: Final = timedelta(hours=24)
+"""How long a request with an idempotency key can be repeated and gets its first reply: a day is the custom."""
 PRUNE_EVERY: Final = timedelta(minutes=10)
 ROUNDS: Final = 20
 """Batches of one sweep and tick at the most: 2000 lost runs are taken over at once, and no sweep takes for ever."""
@@ -88,10 +90,11 @@ class Sweeper:
             pruned = await self._sweep(
                 {
                     "history": partial(sweeps.prune_history, RETENTION),
+                    "keys": partial(sweeps.prune_keys, KEY_RETENTION),
                     "workers": partial(sweeps.prune_workers, RETENTION),
                 }
             )
-            if pruned["history"] >= ROUNDS * BATCH:  # there is more, and the next tick goes on with it
+            if max(pruned.values()) >= ROUNDS * BATCH:  # there is more, and the next tick goes on with it
                 self._next_prune = self._clock()
 
     async def _take_over(self) -> int:

@@ -17,7 +17,7 @@ from run_engine.lease import LEASE
 from run_engine.outbox.relay import BATCH
 from run_engine.store.paging import HIGHEST, LOWEST
 from run_engine.store.statements import load_statements
-from run_engine.sweeper import RETENTION
+from run_engine.sweeper import KEY_RETENTION, RETENTION
 
 Connection = Any
 
@@ -57,6 +57,8 @@ SELECT 't', 'run_' || i, seq, 'x', 'x', '{}', now() - (15000 - i) * interval '1 
 FROM generate_series(1, 15000) i, generate_series(1, 4) seq;
 INSERT INTO outbox (owner, producer, tenant_id, thread_id, type, subject, data, created_at)
 SELECT 'alive', 'alive', 't', 'thread_' || (i % 3000 + 1), 'x', 'x', '{}', now() FROM generate_series(1, 20000) i;
+INSERT INTO idempotency_keys (tenant_id, name, fingerprint, created_at, status)
+SELECT 't', sha256(i::text::bytea), '', now() - i * interval '5 s', 200 FROM generate_series(1, 15000) i;
 """
 
 
@@ -88,6 +90,7 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21}
         ("overdue_calls", {"limit": 100}, 5),
         ("repeat_calls", {"limit": 100, "owner": "x"}, 10),
         ("prune_run_events", {"retention": RETENTION, "limit": 5000}, 10),
+        ("prune_idempotency_keys", {"retention": KEY_RETENTION, "limit": 5000}, 10),
         ("adopt_outbox", {"owner": "x", "lease": LEASE, "limit": 5000}, 100),
         # These look through the runs that are not over, and never at the others.
         ("lost_runs", {"limit": 100, "lease": LEASE}, 5 * UNFINISHED),
@@ -136,6 +139,7 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21}
         ),
         ("claim_run", {"worker": "x", "tenant_id": "t", "run_id": "run_14999"}, 20),
         ("find_key", {"digest": b"x"}, 1),
+        ("kept_reply", {"tenant_id": "t", "name": b"x"}, 1),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

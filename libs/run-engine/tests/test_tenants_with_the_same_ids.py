@@ -13,7 +13,8 @@ ACROSS_TENANTS = {
     # The sweeper, the relay, the lease and the streams work for everybody; an event, a run and a call carry their
     # tenant along.
     *("adopt_outbox", "lost_runs", "expired_runs", "idle_runs", "overdue_calls", "repeat_calls"),
-    *("prune_run_events", "prune_workers", "register_worker", "renew_worker", "retire_worker", "queued_runs"),
+    *("prune_run_events", "prune_idempotency_keys", "prune_workers", "queued_runs"),
+    *("register_worker", "renew_worker", "retire_worker"),
     *("take_stream_slot", "owned_stream_slot", "release_stream_slot", "run_events_after", "move_stream_slot"),
     *("unpublished", "owned", "delete_published", "reject"),
     # The bytes of files are deleted for everybody, by keys that are never used twice.

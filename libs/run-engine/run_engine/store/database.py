@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 import orjson
 
+from run_engine.errors import DatabaseUnavailable
 from run_engine.store.faults import readable_url, unavailable
 from run_engine.store.statements import Statement, encode_json, load_statements
+from run_engine.store.units import UnitOfWork, current_unit
 
 _CONFIRM_SECONDS: Final = 1.0
 """Whoever is cancelled in the middle of a statement waits no longer than this: a shutdown, above all."""
@@ -119,24 +121,60 @@ class Database:
         return await self._connect_again(min_size=1, max_size=1, timeout=timeout)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def unit_of_work(self) -> AsyncIterator[Session]:
+        """One READ COMMITTED transaction for all that the running task asks of this database in the block.
+
+        Each of the other methods, `unit_of_work` included, is then a part of it: a savepoint, undone alone when it
+        raises, and whose locks are the unit's if it does not. Everything is rolled back when the block raises. Relays
+        hear of the block's events after the commit (`units.after_commit`). Tasks that are started in the block are not
+        in the unit: they work, as ever, on connections of their own. The session is for statements that need no
+        savepoint, because nothing follows when they fail, and raises the driver's errors.
+        """
+        outer = current_unit(self)
+        if outer is not None:
+            async with outer.part() as session:
+                yield session
+            return
+        with unavailable():
+            connection = await self._acquire()
+        try:
+            session = Session(connection, self._statements, self._timeout)
+            unit = UnitOfWork(self, session)
+            transaction = connection.transaction()
+            with unavailable():
+                await transaction.start()
+            # The block may do anything: its own errors are no faults of the database.
+            try:
+                with unit.entered():
+                    yield session
+            except BaseException:
+                with suppress(DatabaseUnavailable), unavailable():
+                    await transaction.rollback()
+                raise
+            with unavailable():
+                await transaction.commit()
+        finally:
+            await self._release(connection)
+        unit.committed()
+
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
         """A connection in a READ COMMITTED transaction, rolled back when the block raises."""
-        async with self._session() as session, session.atomic():
-            yield session
+        unit = current_unit(self)
+        return self._transaction() if unit is None else unit.part()
 
     async def one(self, name: str, /, **values: Any) -> Row | None:
         """The first row of one statement in its own commit."""
-        async with self._session() as session:
+        async with self._alone() as session:
             return await session.one(name, **values)
 
     async def row(self, name: str, /, **values: Any) -> Row:
         """The one row that a statement always has, in its own commit."""
-        async with self._session() as session:
+        async with self._alone() as session:
             return await session.row(name, **values)
 
     async def all(self, name: str, /, **values: Any) -> Sequence[Row]:
         """All rows of one statement in its own commit."""
-        async with self._session() as session:
+        async with self._alone() as session:
             return await session.all(name, **values)
 
     async def ping(self) -> None:
@@ -150,17 +188,32 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
+    def _alone(self) -> AbstractAsyncContextManager[Session]:
+        unit = current_unit(self)
+        return self._session() if unit is None else unit.part()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Session]:
+        async with self._session() as session, session.atomic():
+            yield session
+
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
         with unavailable():
-            async with asyncio.timeout(self._timeout):
-                connection = await self._pool.acquire()
+            connection = await self._acquire()
             try:
                 yield Session(connection, self._statements, self._timeout)
             finally:
-                # asyncpg cuts a connection that does not confirm in time that its statement was cancelled.
-                with suppress(TimeoutError):
-                    await self._pool.release(connection, timeout=_CONFIRM_SECONDS)
+                await self._release(connection)
+
+    async def _acquire(self) -> Any:
+        async with asyncio.timeout(self._timeout):
+            return await self._pool.acquire()
+
+    async def _release(self, connection: Any) -> None:
+        # asyncpg cuts a connection that does not confirm in time that its statement was cancelled.
+        with unavailable(), suppress(TimeoutError):
+            await self._pool.release(connection, timeout=_CONFIRM_SECONDS)
 
 
 async def _prepare(connection: Any) -> None:

@@ -121,6 +121,12 @@ class Sweeps:
         count: int = row["count"]
         return count
 
+    async def prune_keys(self, retention: timedelta) -> int:
+        """Idempotency keys older than `retention`: forgotten, with the replies kept under them."""
+        row = await self._database.row("prune_idempotency_keys", retention=retention, limit=_ROWS)
+        count: int = row["count"]
+        return count
+
     async def prune_workers(self, retention: timedelta) -> int:
         """Processes that died longer than `retention` ago and hold nothing: forgotten."""
         await self._database.all("prune_workers", retention=retention)
