@@ -4,7 +4,8 @@ All times are aware datetimes in UTC, from the database's clock. JSON-shaped fie
 plain lists and dicts in the shape that OpenAI's API gives them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    details: Mapping[str, Json] = field(default_factory=dict)
+    """More of what an imported object says about its tokens (cached ones, say), as its API said it."""
 
     @property
     def total_tokens(self) -> int:
@@ -146,7 +149,7 @@ class RunStep:
     status: StepStatus
     message_id: str | None
     tool_calls: tuple[ToolCall, ...]
-    """In the model's order; empty for a message_creation step."""
+    """Of functions, in the model's order; empty for a message_creation step."""
     last_error: Json | None
     completed_at: datetime | None
     failed_at: datetime | None
@@ -154,3 +157,7 @@ class RunStep:
     expired_at: datetime | None
     metadata: Metadata
     usage: Usage | None
+    expires_at: datetime | None = None
+    """Of imported steps alone; nothing ends here because of it."""
+    other_calls: tuple[tuple[int, Json], ...] = ()
+    """Calls of other tools than functions, as they were imported, each with its place among all calls of the step."""

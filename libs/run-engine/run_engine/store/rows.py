@@ -17,7 +17,7 @@ _ASSISTANT: Final = _plain(Assistant)
 _THREAD: Final = _plain(Thread)
 _MESSAGE: Final = _plain(Message, "status")
 _RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots")
-_STEP: Final = _plain(RunStep, "status", "usage", "tool_calls")
+_STEP: Final = _plain(RunStep, "status", "usage", "tool_calls", "other_calls")
 
 
 def assistant(row: Row) -> Assistant:
@@ -38,12 +38,10 @@ def message(row: Row) -> Message:
 def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:
     """A run from a row of `runs`; `required_calls` as the statement returned them. Usage only once it has ended."""
     status = RunStatus(row["status"])
-    usage = (
-        Usage(prompt_tokens=row["prompt_tokens"], completion_tokens=row["completion_tokens"]) if status.ended else None
-    )
+    counted = status.ended and not row["usage_unknown"]
     return Run(
         status=status,
-        usage=usage,
+        usage=_usage(row) if counted else None,
         required_calls=tuple(_call(call) for call in required_calls or ()),
         stream_slots=frozenset(row["stream_slots"]),
         **{name: row[name] for name in _RUN},
@@ -52,14 +50,22 @@ def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:
 
 def step(row: Row) -> RunStep:
     """A step from a row of `run_steps` with its `calls`."""
-    prompt, completion = row["prompt_tokens"], row["completion_tokens"]
     status = StepStatus(row["status"])
-    counted = prompt is not None and status is not StepStatus.IN_PROGRESS
+    counted = row["prompt_tokens"] is not None and status is not StepStatus.IN_PROGRESS
     return RunStep(
         status=status,
-        usage=Usage(prompt_tokens=prompt, completion_tokens=completion) if counted else None,
+        usage=_usage(row) if counted else None,
         tool_calls=tuple(_call(call) for call in row["calls"] or ()),
+        other_calls=tuple((place, call) for place, call in row["other_calls"] or ()),
         **{name: row[name] for name in _STEP},
+    )
+
+
+def _usage(row: Row) -> Usage:
+    return Usage(
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        details=row["usage_details"] or {},
     )
 
 

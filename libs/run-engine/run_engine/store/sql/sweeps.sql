@@ -64,12 +64,13 @@ ORDER BY c.deadline LIMIT :limit;
 WITH moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now
 ), due AS MATERIALIZED (
-    SELECT tenant_id, id FROM tool_calls
+    SELECT tenant_id, run_id, id FROM tool_calls
     WHERE answered_at IS NULL AND repeat_at <= (SELECT now FROM moment)
     ORDER BY repeat_at LIMIT :limit
     FOR NO KEY UPDATE SKIP LOCKED
 ), repeated AS (
-    UPDATE tool_calls c SET repeat_at = NULL FROM due WHERE c.tenant_id = due.tenant_id AND c.id = due.id
+    UPDATE tool_calls c SET repeat_at = NULL FROM due
+    WHERE c.tenant_id = due.tenant_id AND c.run_id = due.run_id AND c.id = due.id
     RETURNING c.*
 )
 SELECT emit_event(:owner, c.tenant_id, r.thread_id, r.id, r.attempt, 'threadworks.tool-call.requested.v1', c.id,
