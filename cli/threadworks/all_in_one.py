@@ -60,13 +60,19 @@ class AllInOne:
                     openai_api_key=model_key,
                     demo_model=demo_model(settings),
                     tool_services=frozenset(settings.tool_service_names),
+                    data_dir=settings.data_dir,
+                    files_url=settings.files_url,
                 ),
                 bus,
             )
         )
         http = gateway.bootstrap.build(
             gateway.settings.GatewaySettings(
-                database_url=SecretStr(database_url), host=settings.host, port=settings.port
+                database_url=SecretStr(database_url),
+                host=settings.host,
+                port=settings.port,
+                data_dir=settings.data_dir,
+                files_url=settings.files_url,
             ),
             bus,
         )

@@ -161,7 +161,11 @@ class SeparateProcesses:
         settings = self._settings
         # Servers of one's own often want no key, but the orchestrator wants to be told so.
         without_key = {"OPENAI_API_KEY": "none"} if settings.openai_api_key is None else {}
-        return without_key | {
+        files = {"THREADWORKS_FILES_URL": settings.files_url} if settings.files_url else {}
+        return {
+            **without_key,
+            **files,
+            "THREADWORKS_DATA_DIR": str(settings.data_dir.resolve()),
             "THREADWORKS_TOOL_SERVICES": settings.tool_services,
             "THREADWORKS_DEMO_MODEL": demo_model(settings),
             "THREADWORKS_LOG_FORMAT": settings.log_format,

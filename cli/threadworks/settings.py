@@ -2,9 +2,10 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from file_store import checked_files_url
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from service_process import load_settings
 
@@ -19,7 +20,10 @@ class LocalSettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     """Port of the gateway; 0 takes a free one."""
     data_dir: Path = Path(".threadworks")
-    """Folder for the data of local servers and for logs."""
+    """Folder for the data of local servers, for uploaded files and for logs."""
+    files_url: Annotated[str, AfterValidator(checked_files_url)] | None = None
+    """`s3://bucket/prefix` of an S3-compatible store for uploaded files, with AWS_… variables; without it they are kept
+    in the data folder."""
     database_url: SecretStr | None = None
     """A PostgreSQL (15 or newer) of your own; without it a local one is started."""
     kafka_bootstrap: str | None = None

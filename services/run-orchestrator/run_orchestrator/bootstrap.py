@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from event_bus import EventBus
+from file_store import open_file_store
 from observability import register_secret
 from run_engine.domain import ids
 from run_engine.process import EngineProcess
 from run_engine.store.answers import Answers
 from run_engine.store.driving import Driving
+from run_engine.store.files import Files
 from run_engine.store.messages import Messages
 from run_engine.store.opening import open_database
 from run_engine.store.sweeps import Sweeps
@@ -24,10 +26,12 @@ from run_engine.sweeper import Sweeper
 from run_orchestrator.adapters.deltas import DeltaPublisher
 from run_orchestrator.adapters.engine import EngineRunStore
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
+from run_orchestrator.adapters.model.images import UploadedImages
 from run_orchestrator.application.claiming import Claiming
 from run_orchestrator.application.deltas import DeltaSenders
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRuns
+from run_orchestrator.application.patience import Patience
 from run_orchestrator.application.places import Places
 from run_orchestrator.application.retries import RetryPolicy
 from run_orchestrator.application.tool_registry import ToolRegistry
@@ -37,7 +41,8 @@ from run_orchestrator.settings import OrchestratorSettings
 
 
 def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
-    """Return the service, to be started on a started bus. Call it while the event loop runs."""
+    """Return the service, to be started on a started bus. Call it while the event loop runs. Raises OSError."""
+    stored = open_file_store(settings.files_url, settings.data_dir)
     url, key = settings.database_url.get_secret_value(), settings.openai_api_key
     register_secret(key.get_secret_value())
     deltas = DeltaPublisher(bus.stream_publisher, lambda: datetime.now(UTC))
@@ -57,6 +62,7 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
             connections=settings.places,
             timeouts=Timeouts(connect=settings.model_connect_timeout, read=settings.model_read_timeout),
             aliases={"demo": settings.demo_model},
+            images=UploadedImages(Files(database), stored, Patience(asyncio.sleep)),
         )
         work = Work(
             store,

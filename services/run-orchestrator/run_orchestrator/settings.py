@@ -1,8 +1,10 @@
 """The settings of the run-orchestrator, from the environment: THREADWORKS_…, OPENAI_BASE_URL and OPENAI_API_KEY."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
+from file_store import checked_files_url
+from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -43,6 +45,12 @@ class OrchestratorSettings(BaseSettings):
     tool_service_wait: float = Field(default=30.0, ge=0)
     """Seconds after the start in which a missing tool service holds up all runs. After that its functions are taken
     for the client's until it announces."""
+    data_dir: Path = Path(".threadworks")
+    """Folder for data; uploaded files are read from its subfolder `files` where `files_url` is not set.
+    The gateways'."""
+    files_url: Annotated[str, AfterValidator(checked_files_url)] | None = None
+    """`s3://bucket/prefix` of an S3-compatible store of uploaded files, with its credentials and address in the usual
+    AWS_… variables. The gateways'."""
     drain_seconds: float = Field(default=45.0, ge=0)
     """Seconds that a shutdown lets runs go on, because their answers are paid for; what is left is handed back."""
     event_content: Literal["inline", "reference"] = "inline"

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -100,8 +101,9 @@ class ModelControl:
 class Stage:
     """Everything around an orchestrator, and what the tests do to it."""
 
-    def __init__(self, url: str, bus: EventBus, model: ModelControl) -> None:
+    def __init__(self, url: str, bus: EventBus, model: ModelControl, data_dir: Path) -> None:
         self.url = url
+        self.data_dir = data_dir
         self.bus = bus
         self.model = model
         self.services: list[Service] = []
@@ -148,6 +150,7 @@ class Stage:
             "tool_services": "",
             "drain_seconds": 5.0,
             "database_connections": 5,
+            "data_dir": self.data_dir,
         }
         return OrchestratorSettings(**{**fields, **changes})
 
@@ -318,12 +321,14 @@ async def model() -> AsyncIterator[ModelControl]:
 
 
 @pytest_asyncio.fixture
-async def stage_on(model: ModelControl) -> Callable[[str, EventBus], AbstractAsyncContextManager[Stage]]:
+async def stage_on(
+    model: ModelControl, tmp_path: Path
+) -> Callable[[str, EventBus], AbstractAsyncContextManager[Stage]]:
     """`async with stage_on(url, bus)`: a stage on a migrated database and a started bus, both of which it ends with."""
 
     @asynccontextmanager
     async def on(url: str, bus: EventBus) -> AsyncIterator[Stage]:
-        stage = Stage(url, bus, model)
+        stage = Stage(url, bus, model, tmp_path)
         await stage.start()
         try:
             yield stage

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from run_engine.domain.objects import Message, Run
 from run_orchestrator.adapters.model import client as client_module
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
+from run_orchestrator.adapters.model.images import Images
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.prompt import Prompt, build_prompt
 
@@ -18,6 +19,13 @@ CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 TEXT = b'data: {"choices": [{"index": 0, "delta": {"content": "hello"}, "finish_reason": null}]}\n\n'
 STOP = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
+
+
+class NoImages:
+    """For prompts without any."""
+
+    async def images_of(self, _prompt: Prompt) -> Images:
+        return Images()
 
 
 def chunk(data: bytes) -> bytes:
@@ -83,6 +91,7 @@ def model_at(url: str, connect: float = 5.0, read: float = 5.0) -> OpenAIModel:
         connections=8,
         timeouts=Timeouts(connect=connect, read=read),
         aliases={"ours": "theirs"},
+        images=NoImages(),
     )
 
 

@@ -20,6 +20,8 @@ WEIGHT_OF_AN_IMAGE: Final = 4_000
 class Prompt:
     """One question to the model. Fields that a run can leave open are None there."""
 
+    tenant_id: str
+    """Whose messages they are: the files in them are this tenant's."""
     model: str
     instructions: str | None
     messages: tuple[Message, ...]
@@ -48,6 +50,7 @@ def build_prompt(run: Run, newest_first: Sequence[Message], steps: Sequence[RunS
     """The prompt of a run that has these messages and has taken these steps."""
     rounds = tuple(step.tool_calls for step in _finished_rounds(steps))
     return Prompt(
+        tenant_id=run.tenant_id,
         model=run.model,
         instructions=run.instructions,
         messages=tuple(message for message in reversed(newest_first) if _says_something(message)),

@@ -5,21 +5,23 @@ default: reasoning models take no temperature, parallel_tool_calls is unknown to
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from run_engine.domain.objects import Json, Message, ToolCall
 
+from run_orchestrator.adapters.model.images import Images
 from run_orchestrator.application.prompt import Prompt
 
 Body = dict[str, Any]
+NO_IMAGES: Final = Images()
 
 
-def body_of(prompt: Prompt, upstream_model: str) -> bytes:
+def body_of(prompt: Prompt, upstream_model: str, images: Images = NO_IMAGES) -> bytes:
     """The JSON of the request, for the model that the server knows as `upstream_model`."""
     body: Body = {
         "model": upstream_model,
-        "messages": list(_messages(prompt)),
+        "messages": list(_messages(prompt, images)),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -43,11 +45,11 @@ def body_of(prompt: Prompt, upstream_model: str) -> bytes:
     return orjson.dumps(body)
 
 
-def _messages(prompt: Prompt) -> Iterable[Body]:
+def _messages(prompt: Prompt, images: Images) -> Iterable[Body]:
     if prompt.instructions:
         yield {"role": "system", "content": prompt.instructions}
     for message in prompt.messages:
-        content = _user_content(message) if message.role == "user" else _assistant_content(message)
+        content = _user_content(message, images) if message.role == "user" else _assistant_content(message)
         if content:
             yield {"role": message.role, "content": content}
     for calls in prompt.rounds:
@@ -56,23 +58,28 @@ def _messages(prompt: Prompt) -> Iterable[Body]:
             yield {"role": "tool", "tool_call_id": call.id, "content": call.output or ""}
 
 
-def _user_content(message: Message) -> str | list[Body]:
-    parts = [_user_part(part) for part in message.content]
+def _user_content(message: Message, images: Images) -> str | list[Body]:
+    parts = [_user_part(part, images) for part in message.content]
     if len(parts) == 1 and parts[0]["type"] == "text":
         text: str = parts[0]["text"]
         return text
     return parts
 
 
-def _user_part(part: Json) -> Body:
+def _user_part(part: Json, images: Images) -> Body:
     match part:
         case {"type": "text", "text": {"value": value}}:
             return {"type": "text", "text": value}
         case {"type": "image_url", "image_url": image}:
             return {"type": "image_url", "image_url": {name: value for name, value in image.items() if value}}
+        case {"type": "image_file", "image_file": {"file_id": file_id}} if file_id in images.urls:
+            detail = part["image_file"].get("detail")
+            shown = {"url": images.urls[file_id], **({"detail": detail} if detail else {})}
+            return {"type": "image_url", "image_url": shown}
         case {"type": "image_file", "image_file": {"file_id": file_id}}:
             # Better said than left out: the model can tell the user that it does not see the image.
-            return {"type": "text", "text": f"[image {file_id}, which you cannot see]"}
+            reason = f": {images.hidden[file_id]}" if file_id in images.hidden else ""
+            return {"type": "text", "text": f"[image {file_id}, which you cannot see{reason}]"}
         case _:
             return {"type": "text", "text": f"[{part.get('type')}, which you cannot see]"}
 

@@ -22,6 +22,7 @@ from run_orchestrator.adapters.model.chat_request import body_of
 from run_orchestrator.adapters.model.chunks import is_end, piece_of
 from run_orchestrator.adapters.model.errors import BROKE_OFF, TOO_SLOW, failure_of
 from run_orchestrator.adapters.model.event_stream import EventStreamReader
+from run_orchestrator.adapters.model.images import ImageSource
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.prompt import Prompt
 from run_orchestrator.application.reply import Piece
@@ -57,9 +58,11 @@ class OpenAIModel:
         connections: int,
         timeouts: Timeouts,
         aliases: Mapping[str, str],
+        images: ImageSource,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._aliases = aliases
+        self._images = images
         self._clock = clock
         timeout = httpx2.Timeout(
             connect=timeouts.connect, read=timeouts.read, write=timeouts.read, pool=max(POOL_SECONDS, timeouts.connect)
@@ -82,10 +85,11 @@ class OpenAIModel:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
         """Asks once and gives the pieces of the reply as they arrive. Raises `ModelFailure`."""
         upstream_model = self._aliases.get(prompt.model, prompt.model)
+        images = await self._images.images_of(prompt)
         try:
             reply = await self._client.post(
                 "/chat/completions",
-                content=body_of(prompt, upstream_model),
+                content=body_of(prompt, upstream_model, images),
                 cast_to=ChatCompletionChunk,
                 stream=True,
                 stream_cls=openai.AsyncStream[ChatCompletionChunk],
