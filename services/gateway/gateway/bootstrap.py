@@ -7,12 +7,14 @@ from event_bus import EventBus
 from file_store import FileStore, open_file_store
 from run_engine.process import EngineProcess
 from run_engine.store import assistants, files, messages, runs, tenants, threads
+from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.file_sweeping import FileSweeping
 from gateway.application.files import Files
+from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.runs import Runs
@@ -67,6 +69,7 @@ def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) 
         files=Files(files.Files(database), stored),
         attached_files=AttachedFiles(files.Files(database)),
         largest_file=settings.largest_file,
+        idempotency=Idempotency(IdempotencyKeys(database)),
         new_ids=NewIds(),
         poll_after_ms=settings.poll_after_ms,
         require_beta_header=settings.require_beta_header,

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from gateway.entrypoints.http.endpoint import Dialect, Draining, Endpoint, Handlers, MethodNotAllowed, UnknownRoute
+from gateway.entrypoints.http.idempotency import KeyedRequests
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -19,6 +20,8 @@ class Surface:
     dialect: Dialect
     paths: Sequence[tuple[str, Handlers]]
     """Path templates as `/v1/threads/{thread_id}`, each with the handlers of its methods."""
+    keyed: KeyedRequests | None = None
+    """Answers POSTs that have an idempotency key; without it the header is not looked at."""
 
 
 def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Draining) -> FastAPI:
@@ -27,7 +30,14 @@ def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Drain
     endpoints: dict[str, Endpoint] = {}
     for surface in surfaces:
         for path, handlers in surface.paths:
-            endpoint = Endpoint(surface.dialect, handlers, template=path, largest_body=largest_body, draining=draining)
+            endpoint = Endpoint(
+                surface.dialect,
+                handlers,
+                template=path,
+                largest_body=largest_body,
+                draining=draining,
+                keyed=surface.keyed,
+            )
             endpoints[path] = endpoint
             app.add_api_route(path, endpoint.respond, methods=list(endpoint.methods), response_class=Response)
             # Other methods must not fall through to a later path that matches too: /threads/runs is no thread.

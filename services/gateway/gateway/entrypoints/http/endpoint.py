@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from gateway.entrypoints.http.body import BodyTooLarge
 from gateway.entrypoints.http.bytes_reply import BytesReply, BytesResponse
 from gateway.entrypoints.http.exchange import Call, Headers, Reply
+from gateway.entrypoints.http.idempotency import HEADER, KeyedRequests
 from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,14 @@ class Endpoint:
     """The operations of one path."""
 
     def __init__(
-        self, dialect: Dialect, handlers: Handlers, *, template: str, largest_body: int, draining: Draining
+        self,
+        dialect: Dialect,
+        handlers: Handlers,
+        *,
+        template: str,
+        largest_body: int,
+        draining: Draining,
+        keyed: KeyedRequests | None = None,
     ) -> None:
         self._dialect = dialect
         self._handlers = dict(handlers)
@@ -70,6 +78,7 @@ class Endpoint:
         self._template = template
         self._largest_body = largest_body
         self._draining = draining
+        self._keyed = keyed
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -105,16 +114,17 @@ class Endpoint:
             raise UnknownRoute
         headers: Headers = dict(scope["headers"])
         tenant_id = await self._dialect.tenant_of(headers)
-        return await handler(
-            Call(
-                tenant_id=tenant_id,
-                values=scope["path_params"],
-                query=scope["query_string"],
-                headers=headers,
-                receive=request.receive,
-                largest_body=self._largest_body,
-            )
+        call = Call(
+            tenant_id=tenant_id,
+            values=scope["path_params"],
+            query=scope["query_string"],
+            headers=headers,
+            receive=request.receive,
+            largest_body=self._largest_body,
         )
+        if self._keyed is not None and request.method == "POST" and HEADER in headers:
+            return await self._keyed.answer(headers[HEADER], f"POST {scope['path']}", call, handler)
+        return await handler(call)
 
     def _response(
         self, request: Request, reply: Reply | BytesReply, began: float | None, *, lingering: bool = False

@@ -1,7 +1,7 @@
 """A request as handlers see it, and the reply they give. Made and sent by `endpoint`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from starlette.types import Receive
@@ -21,6 +21,11 @@ class Reply(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+Once: TypeAlias = Callable[[bytes, Callable[[], Awaitable[Reply]]], Awaitable[Reply]]
+"""Has an effect once for each idempotency key, and gives its reply each time. Takes a digest of all that the effect
+depends on, and the effect, which must not do anything that a rollback of its commit would not undo."""
+
+
 @dataclass(slots=True)
 class Call:
     """One authenticated request."""
@@ -34,7 +39,12 @@ class Call:
     headers: Headers
     receive: Receive
     largest_body: int
+    once: Once | None = None
+    """For handlers that are `KeysItself`, when the request has a key. For all others that is done already."""
+    _read: bytes | None = field(default=None, init=False)
 
     async def body(self) -> bytes:
-        """Read the body, once. Raises `BodyTooLarge`, and `ClientDisconnect` when the client went away."""
-        return await read_body(self.headers, self.receive, self.largest_body)
+        """Return the body. Raises `BodyTooLarge`, and `ClientDisconnect` when the client went away."""
+        if self._read is None:
+            self._read = await read_body(self.headers, self.receive, self.largest_body)
+        return self._read

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.entrypoints.http.endpoint import Handlers
+from gateway.entrypoints.http.idempotency import KeysItself
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
 from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
@@ -28,7 +29,7 @@ def paths(
             "/v1/assistants/{assistant_id}",
             {"GET": assistants.retrieve, "POST": assistants.modify, "DELETE": assistants.delete},
         ),
-        ("/v1/files", {"GET": files.list, "POST": files.create}),
+        ("/v1/files", {"GET": files.list, "POST": KeysItself(files.create)}),
         ("/v1/files/{file_id}", {"GET": files.retrieve, "DELETE": files.delete}),
         ("/v1/files/{file_id}/content", {"GET": files.content}),
         ("/v1/threads", {"POST": threads.create}),

@@ -13,6 +13,8 @@ from run_engine.errors import (
     DatabaseUnavailable,
     FileQuotaExceeded,
     IllegalMove,
+    KeyInUse,
+    KeyReused,
     NotFound,
     OutputsNotAccepted,
     ThreadBusy,
@@ -23,6 +25,7 @@ from run_engine.errors import (
 from gateway.entrypoints.http.body import BodyTooLarge, FileTooLarge
 from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
 from gateway.entrypoints.http.exchange import Reply
+from gateway.entrypoints.http.idempotency import LONGEST_KEY, KeyMalformed
 from gateway.entrypoints.http.multipart import Malformed
 from gateway.entrypoints.http.openai.presenters.words import shown_status
 
@@ -108,6 +111,33 @@ def _engine_refusal(error: Exception) -> Refusal | None:
                 kind="server_error",
                 code="service_unavailable",
                 headers=((b"retry-after", b"1"),),
+            )
+    return refusal
+
+
+def _key_refusal(error: Exception) -> Refusal | None:
+    refusal = None
+    match error:
+        case KeyMalformed():
+            message = (
+                f"Invalid 'Idempotency-Key' header: expected 1 to {LONGEST_KEY} characters, and no control characters."
+            )
+            refusal = Refusal(400, message, code="invalid_idempotency_key")
+        # The SDKs take a 409 for a lock and try again, unless they are told not to.
+        case KeyReused():
+            refusal = Refusal(
+                409,
+                "Idempotency-Key is already used: the first request with this key had another body or content type. "
+                "Repeat that request as it was, or use a new key.",
+                code="idempotency_key_reused",
+                headers=((b"x-should-retry", b"false"),),
+            )
+        case KeyInUse():
+            refusal = Refusal(
+                409,
+                "A request is outstanding for this Idempotency-Key. Please try again.",
+                code="idempotency_key_in_use",
+                headers=((b"retry-after", b"1"), (b"x-should-retry", b"true")),
             )
     return refusal
 

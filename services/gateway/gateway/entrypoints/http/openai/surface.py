@@ -3,11 +3,13 @@
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.files import Files
+from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.ports import AssistantStore, ThreadStore
 from gateway.application.runs import Runs
 from gateway.entrypoints.http.app import Surface
+from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.access import OpenAIDialect
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
 from gateway.entrypoints.http.openai.operations.files import FileOperations
@@ -28,6 +30,7 @@ def openai_surface(
     files: Files,
     attached_files: AttachedFiles,
     largest_file: int,
+    idempotency: Idempotency,
     new_ids: NewIds,
     poll_after_ms: int,
     require_beta_header: bool,
@@ -41,4 +44,5 @@ def openai_surface(
         steps=StepOperations(runs),
         files=FileOperations(files, new_ids, largest_file=largest_file),
     )
-    return Surface(OpenAIDialect(authentication, require_beta_header=require_beta_header), operations)
+    dialect = OpenAIDialect(authentication, require_beta_header=require_beta_header)
+    return Surface(dialect, operations, KeyedRequests(idempotency))

@@ -3,9 +3,11 @@
 Every file may be downloaded by whoever it belongs to; OpenAI kept back those that were uploaded for assistants.
 """
 
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
+from typing import Final, TypeAlias
 
+import orjson
 from run_engine.domain.files import File, NewFile
 
 from gateway.application.files import Files, Upload
@@ -25,6 +27,9 @@ MOST_LISTED: Final = 10_000
 _FORM_BYTES: Final = 1024 * 1024
 """What a body may have besides its file: boundaries, headers, a few short fields."""
 
+Seen: TypeAlias = Callable[[bytes], None]
+"""Is shown the content of a file as it passes."""
+
 
 class FileOperations:
     """Handlers for `/v1/files…`. `largest_file` is in bytes."""
@@ -35,13 +40,14 @@ class FileOperations:
         self._largest_file = largest_file
 
     async def create(self, call: Call) -> Reply:
-        """POST /files. The form may bring the file before or after its purpose."""
+        """POST /files. The form may bring the file before or after its purpose. Keys itself."""
         announced = call.headers.get(b"content-length")
         if announced is not None and int(announced) > self._largest_file + _FORM_BYTES:
             raise FileTooLarge(self._largest_file)
         form = _form(call)
         async with self._files.upload(call.tenant_id) as upload:
-            request, filename = await self._read(form, upload)
+            content = sha256()
+            request, filename = await self._read(form, upload, None if call.once is None else content.update)
             draft = NewFile(
                 id=self._new_ids.file(),
                 bytes=upload.size,
@@ -49,7 +55,15 @@ class FileOperations:
                 purpose=request.purpose,
                 expires_after=request.lifetime,
             )
-            return ok(files.file(await upload.finish(draft)))
+
+            async def finish() -> Reply:
+                return ok(files.file(await upload.finish(draft)))
+
+            if call.once is None:
+                return await finish()
+            # Two forms are never the same bytes, for each has a boundary of its own: what they say may be the same.
+            form_digest = sha256(content.digest() + orjson.dumps([filename, request.model_dump(mode="json")]))
+            return await call.once(form_digest.digest(), finish)
 
     async def list(self, call: Call) -> Reply:
         """GET /files, of one purpose or of all."""
@@ -86,8 +100,8 @@ class FileOperations:
     async def _get(self, call: Call) -> File:
         return await self._files.get(call.tenant_id, _id(call))
 
-    async def _read(self, form: Form, upload: Upload) -> tuple[CreateFile, str]:
-        """Take in a form, its file into `upload`; return the request and the file's name."""
+    async def _read(self, form: Form, upload: Upload, seen: Seen | None) -> tuple[CreateFile, str]:
+        """Take in a form, its file into `upload` and past `seen`; return the request and the file's name."""
         fields: dict[str, str] = {}
         filename: str | None = None
         async for part in form.parts():
@@ -102,7 +116,7 @@ class FileOperations:
                 raise Refusal(400, message, param="file", code="invalid_value")
             else:
                 filename = safe_name(part.filename)
-                await upload.write(_limited(part.pieces, self._largest_file))
+                await upload.write(_measured(part.pieces, self._largest_file, seen))
         return create_file(fields, has_file=filename is not None), filename or ""
 
 
@@ -120,12 +134,14 @@ def _form(call: Call) -> Form:
         ) from None
 
 
-async def _limited(pieces: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+async def _measured(pieces: AsyncIterator[bytes], limit: int, seen: Seen | None) -> AsyncIterator[bytes]:
     size = 0
     async for piece in pieces:
         size += len(piece)
         if size > limit:
             raise FileTooLarge(limit)
+        if seen is not None:
+            seen(piece)
         yield piece
 
 
