@@ -100,7 +100,13 @@ async def test_the_whole_surface(sdk: openai.AsyncOpenAI, facts: Any, answering:
     assert (await beta.threads.delete(thread.id)).deleted
     assert (await beta.assistants.delete(assistant.id)).deleted
 
-    prefixes = ("/assistants", "/threads")
+    file = await sdk.files.create(file=("a.txt", b"abc"), purpose="assistants")
+    assert (await sdk.files.retrieve(file.id)) == file
+    assert [each.id async for each in sdk.files.list()] == [file.id]
+    assert (await sdk.files.content(file.id)).content == b"abc"
+    assert (await sdk.files.delete(file.id)).deleted
+
+    prefixes = ("/assistants", "/threads", "/files")
     not_served_yet = {
         ("POST", "/threads/{thread_id}/messages/{message_id}"),
         ("DELETE", "/threads/{thread_id}/messages/{message_id}"),
