@@ -87,7 +87,7 @@ def refusal_of(error: Exception, method: str, path: str) -> Refusal:
             message = f"The request body is too large: at most {limit} bytes are accepted."
             return Refusal(413, message, code="request_too_large")
         case _:
-            return _engine_refusal(error) or _file_refusal(error) or _UNEXPECTED
+            return _engine_refusal(error) or _file_refusal(error) or _key_refusal(error) or _UNEXPECTED
 
 
 def _engine_refusal(error: Exception) -> Refusal | None:
