@@ -27,10 +27,13 @@ from run_orchestrator.adapters.deltas import DeltaPublisher
 from run_orchestrator.adapters.engine import EngineRunStore
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.adapters.model.images import UploadedImages
+from run_orchestrator.adapters.tokenizer import BpeTokenizer
 from run_orchestrator.application.claiming import Claiming
 from run_orchestrator.application.deltas import DeltaSenders
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRuns
+from run_orchestrator.application.fitting import Fitting
+from run_orchestrator.application.model_facts import ModelTable
 from run_orchestrator.application.patience import Patience
 from run_orchestrator.application.places import Places
 from run_orchestrator.application.retries import RetryPolicy
@@ -49,6 +52,9 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
     senders = DeltaSenders(deltas.send, asyncio.sleep)
     registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns(senders.wake)
 
+    aliases = {"demo": settings.demo_model}
+    models = ModelTable(windows=settings.context_windows, otherwise=settings.context_tokens, aliases=aliases)
+
     async def assemble() -> Parts:
         database = await open_database(
             url, application_name="run-orchestrator", connections=settings.database_connections
@@ -61,7 +67,7 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
             api_key=key,
             connections=settings.places,
             timeouts=Timeouts(connect=settings.model_connect_timeout, read=settings.model_read_timeout),
-            aliases={"demo": settings.demo_model},
+            aliases=aliases,
             images=UploadedImages(Files(database), stored, Patience(asyncio.sleep)),
         )
         work = Work(
@@ -70,6 +76,7 @@ def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
             registry,
             policy=RetryPolicy(tries=settings.model_tries),
             bounds=Bounds(messages=settings.prompt_messages, characters=settings.prompt_characters),
+            fitting=Fitting(models, BpeTokenizer, reserve=settings.answer_tokens),
             clock=time.time,
             pause=asyncio.sleep,
             jitter=random.random,

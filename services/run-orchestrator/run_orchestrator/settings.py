@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from file_store import checked_files_url
-from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -35,10 +35,20 @@ class OrchestratorSettings(BaseSettings):
     longer before they speak."""
     model_tries: int = Field(default=6, ge=1, le=20)
     """Calls of a model that fails or does not answer before the run fails: with the pauses between them about 15 s."""
-    prompt_messages: int = Field(default=500, ge=1)
-    """Newest messages of a thread that a prompt takes, for runs that set no limit themselves."""
+    prompt_messages: int = Field(default=2_000, ge=1)
+    """Newest messages of a thread that a prompt takes, for runs that set no limit themselves; fewer where they do not
+    fit into the model's context window. It bounds what the reading of a very long thread costs."""
     prompt_characters: int = Field(default=1_000_000, ge=1_000)
     """Characters of messages that a prompt takes at the most: about 250 000 tokens. It bounds the memory of a run."""
+    context_tokens: int = Field(default=128_000, ge=1_000)
+    """Context window, in tokens, of a model that no list names: prompt and answer together. Most models of today have
+    this one or a larger one."""
+    context_windows: dict[str, PositiveInt] = Field(default_factory=dict)
+    """Context windows by the beginning of a model's name, as JSON: `{"llama-3.1-8b": 8192}`. They go before our own
+    list, which has those of OpenAI's models; the longest beginning that fits counts."""
+    answer_tokens: int = Field(default=4_096, ge=1)
+    """Tokens of the context window that a prompt leaves to the answer, for runs that set no `max_completion_tokens`;
+    never more than half of the window."""
     tool_services: Annotated[frozenset[str], NoDecode] = frozenset({"moodle"})
     """Names of the tool services that may answer calls, separated by commas; what others announce is ignored. Runs are
     not claimed before all of them have announced, at most `tool_service_wait`."""

@@ -25,8 +25,8 @@ from model_simulator import ModelSimulator, SimulatorSettings
 from run_engine.domain import ids
 from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, NewThread, PageRequest
 from run_engine.domain.objects import Message as EngineMessage
-from run_engine.domain.objects import Role, Run, Thread
-from run_engine.domain.status import MessageStatus, RunStatus
+from run_engine.domain.objects import Role, Run, RunStep, Thread, ToolCall
+from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
 from run_engine.process import EngineProcess
 from run_engine.store.assistants import Assistants
 from run_engine.store.database import Database
@@ -417,3 +417,38 @@ def a_message() -> Callable[..., EngineMessage]:
         )
 
     return build_message
+
+
+@pytest.fixture(scope="session")
+def a_call() -> Callable[..., ToolCall]:
+    """Builds an answered call of the function `f`."""
+
+    def build_call(call_id: str, output: str | None = "out") -> ToolCall:
+        return ToolCall(id=call_id, name="f", arguments='{"x": 1}', service=None, output=output)
+
+    return build_call
+
+
+@pytest.fixture(scope="session")
+def a_step() -> Callable[..., RunStep]:
+    """Builds a completed step of these calls, or of the message `message_id`; more fields by keyword."""
+
+    def build_step(*calls: ToolCall, message_id: str | None = None, **fields: Any) -> RunStep:
+        plain: dict[str, Any] = dict.fromkeys(RunStep.__dataclass_fields__)
+        plain |= {
+            "id": "step_1",
+            "run_id": "run_1",
+            "thread_id": "thread_1",
+            "assistant_id": "asst_1",
+            "created_at": NOW,
+            "type": "tool_calls" if message_id is None else "message_creation",
+            "status": StepStatus.COMPLETED,
+            "message_id": message_id,
+            "tool_calls": calls,
+            "completed_at": NOW,
+            "metadata": {},
+            "other_calls": (),
+        }
+        return RunStep(**{**plain, **fields})
+
+    return build_step

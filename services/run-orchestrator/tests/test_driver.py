@@ -15,6 +15,8 @@ from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRun, DrivenRuns, Interruption
 from run_orchestrator.application.ending import Failed, Finished, Parked
 from run_orchestrator.application.failures import FailureKind, ModelFailure
+from run_orchestrator.application.fitting import Fitting
+from run_orchestrator.application.model_facts import ModelTable
 from run_orchestrator.application.prompt import Prompt
 from run_orchestrator.application.reply import CallPiece, Piece
 from run_orchestrator.application.retries import RetryPolicy
@@ -114,6 +116,14 @@ ANSWER = [Piece(text="hel"), Piece(text="lo"), Piece(finish_reason="stop"), Piec
 DOWN = ModelFailure(FailureKind.UNAVAILABLE, "down")
 
 
+class FourCharacters:
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+
+    def count(self, text: str) -> int:
+        return -(-len(text) // 4)
+
+
 class Scene:
     def __init__(self, a_run: Callable[..., Run], *replies: list[Any], **fields: Any) -> None:
         self.store, self.model = FakeStore(), FakeModel(*replies)
@@ -133,6 +143,7 @@ class Scene:
             self.registry,
             policy=RetryPolicy(tries=3),
             bounds=Bounds(messages=500, characters=1000),
+            fitting=Fitting(ModelTable(windows={}, otherwise=10_000, aliases={}), FourCharacters, reserve=100),
             clock=lambda: self.now,
             pause=self._pause,
             jitter=lambda: 0.5,
@@ -176,7 +187,7 @@ async def test_an_answer_is_committed_once(scene: Callable[..., Scene]) -> None:
 
 
 async def test_steps_are_read_from_the_second_claim_on(scene: Callable[..., Scene]) -> None:
-    assert await scene(ANSWER, attempt=2).drive() == ["steps", "history", "finish"]
+    assert await scene(ANSWER, attempt=2, seq=5).drive() == ["steps", "history", "finish"]
 
 
 async def test_reading_waits_for_the_database(scene: Callable[..., Scene]) -> None:

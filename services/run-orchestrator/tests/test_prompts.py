@@ -29,31 +29,6 @@ def text(value: str) -> dict[str, Any]:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 
 
-def step(*calls: ToolCall, status: StepStatus = StepStatus.COMPLETED, usage: Usage | None = None) -> RunStep:
-    return RunStep(
-        id="step_1",
-        run_id="run_1",
-        thread_id="thread_1",
-        assistant_id="asst_1",
-        created_at=NOW,
-        type="tool_calls",
-        status=status,
-        message_id=None,
-        tool_calls=calls,
-        last_error=None,
-        completed_at=NOW,
-        failed_at=None,
-        cancelled_at=None,
-        expired_at=None,
-        metadata={},
-        usage=usage,
-    )
-
-
-def call(call_id: str, output: str | None = "out") -> ToolCall:
-    return ToolCall(id=call_id, name="f", arguments='{"x": 1}', service=None, output=output)
-
-
 def body(prompt: Prompt) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(body_of(prompt, "upstream"))
     return found
@@ -114,11 +89,16 @@ def test_parts_of_messages(a_run: Callable[..., Run], a_message: Callable[..., M
     ]
 
 
-def test_tool_rounds_follow_the_messages(a_run: Callable[..., Run], a_message: Callable[..., Message]) -> None:
+def test_tool_rounds_follow_the_messages(
+    a_run: Callable[..., Run],
+    a_message: Callable[..., Message],
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
+) -> None:
     steps = [
-        step(call("call_1"), call("call_2", None)),
-        step(call("call_3"), status=StepStatus.FAILED),
-        step(call("call_4")),
+        a_step(a_call("call_1"), a_call("call_2", None)),
+        a_step(a_call("call_3"), status=StepStatus.FAILED),
+        a_step(a_call("call_4")),
     ]
     messages = body(build_prompt(a_run(tools=[FUNCTION]), [a_message("hello")], steps))["messages"][2:]
     assert [one["role"] for one in messages] == ["assistant", "tool", "tool", "assistant", "tool"]
@@ -148,11 +128,21 @@ def test_only_functions_are_offered(a_run: Callable[..., Run]) -> None:
         ({"type": "file_search"}, None),
     ],
 )
-def test_tool_choices(a_run: Callable[..., Run], a_message: Callable[..., Message], choice: Any, sent: Any) -> None:
+def test_tool_choices(
+    a_run: Callable[..., Run],
+    a_message: Callable[..., Message],
+    choice: Any,
+    sent: Any,
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
+) -> None:
     prompt = build_prompt(a_run(tools=[FUNCTION], tool_choice=choice), [a_message("x")], [])
     assert body(prompt).get("tool_choice") == sent
-    after_a_round = build_prompt(a_run(tools=[FUNCTION], tool_choice=choice), [a_message("x")], [step(call("call_1"))])
-    assert "tool_choice" not in body(after_a_round)
+    after_a_round = build_prompt(
+        a_run(tools=[FUNCTION], tool_choice=choice), [a_message("x")], [a_step(a_call("call_1"))]
+    )
+    # What was to be called has been called; what must not be called still must not.
+    assert body(after_a_round).get("tool_choice") == ("none" if choice == "none" else None)
 
 
 def test_tool_parameters_are_not_sent_without_tools(
@@ -162,7 +152,12 @@ def test_tool_parameters_are_not_sent_without_tools(
     assert not {"tools", "tool_choice", "parallel_tool_calls"} & sent.keys()
 
 
-def test_what_differs_from_the_default_is_sent(a_run: Callable[..., Run], a_message: Callable[..., Message]) -> None:
+def test_what_differs_from_the_default_is_sent(
+    a_run: Callable[..., Run],
+    a_message: Callable[..., Message],
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
+) -> None:
     sent = body(
         build_prompt(
             a_run(
@@ -175,7 +170,7 @@ def test_what_differs_from_the_default_is_sent(a_run: Callable[..., Run], a_mess
                 max_completion_tokens=500,
             ),
             [a_message("x")],
-            [step(call("call_1"), usage=Usage(prompt_tokens=10, completion_tokens=120))],
+            [a_step(a_call("call_1"), usage=Usage(prompt_tokens=10, completion_tokens=120))],
         )
     )
     assert sent["temperature"] == 0
@@ -191,7 +186,7 @@ def test_what_differs_from_the_default_is_sent(a_run: Callable[..., Run], a_mess
     [
         ({"type": "auto", "last_messages": None}, 500),
         ({"type": "last_messages", "last_messages": 3}, 3),
-        ({"type": "last_messages", "last_messages": 3000}, 500),
+        ({"type": "last_messages", "last_messages": 3000}, 3000),
         ({"type": "last_messages", "last_messages": None}, 500),
         ({}, 500),
     ],
@@ -211,9 +206,15 @@ def test_truncation_strategies(a_run: Callable[..., Run], strategy: Any, expecte
     ],
 )
 def test_limits_are_those_of_the_whole_run(
-    a_run: Callable[..., Run], limits: dict[str, int], expected: str | None
+    a_run: Callable[..., Run],
+    limits: dict[str, int],
+    expected: str | None,
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
 ) -> None:
-    steps = [step(call(name), usage=Usage(prompt_tokens=100, completion_tokens=15)) for name in ("call_1", "call_2")]
+    steps = [
+        a_step(a_call(name), usage=Usage(prompt_tokens=100, completion_tokens=15)) for name in ("call_1", "call_2")
+    ]
     assert used_up(a_run(**limits), steps) == expected
     assert used_up(a_run(**limits), []) is None
 
@@ -234,7 +235,95 @@ def test_shortening_keeps_the_newest_and_at_most_half(
     assert len(shorter.messages) == 1 or sum(map(weight, shorter.messages)) <= total / 2
 
 
-def test_shortening_keeps_the_tool_rounds(a_run: Callable[..., Run], a_message: Callable[..., Message]) -> None:
-    prompt = build_prompt(a_run(), [a_message("b"), a_message("a")], [step(call("call_1"))])
+def test_shortening_keeps_the_tool_rounds(
+    a_run: Callable[..., Run],
+    a_message: Callable[..., Message],
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
+) -> None:
+    prompt = build_prompt(a_run(), [a_message("b"), a_message("a")], [a_step(a_call("call_1"))])
     shorter = shortened(prompt)
     assert shorter == replace(prompt, messages=prompt.messages[1:])
+
+
+def test_what_the_run_said_is_told_once_and_beside_its_calls(
+    a_run: Callable[..., Run],
+    a_message: Callable[..., Message],
+    a_step: Callable[..., RunStep],
+    a_call: Callable[..., ToolCall],
+) -> None:
+    def own(message_id: str, *texts: str) -> Message:
+        return replace(a_message(*texts, role="assistant"), id=message_id, run_id="run_1")
+
+    history = [
+        own("msg_alone", "I begin again."),
+        own("msg_first", "I look it up.", "At once."),
+        replace(a_message("hello"), id="msg_user"),
+        replace(a_message("of another run", role="assistant"), id="msg_other", run_id="run_0"),
+    ]
+    steps = [
+        a_step(message_id="msg_first"),
+        a_step(a_call("call_1")),
+        a_step(a_call("call_2")),
+        a_step(message_id="msg_deleted"),
+        a_step(a_call("call_3")),
+        a_step(message_id="msg_alone"),
+        a_step(status=StepStatus.FAILED),
+        a_step(message_id="msg_abandoned", status=StepStatus.FAILED),
+    ]
+    prompt = build_prompt(a_run(tools=[FUNCTION]), history, steps)
+    sent = body(prompt)["messages"][1:]
+    assert [(one["role"], one["content"]) for one in sent] == [
+        ("assistant", "of another run"),
+        ("user", "hello"),
+        ("assistant", "I look it up.\nAt once."),
+        ("tool", "out"),
+        ("assistant", None),
+        ("tool", "out"),
+        ("assistant", None),
+        ("tool", "out"),
+        ("assistant", "I begin again."),
+    ]
+    assert [one["tool_calls"][0]["id"] for one in sent if "tool_calls" in one] == ["call_1", "call_2", "call_3"]
+
+
+def test_the_messages_of_the_run_do_not_count_for_its_truncation_strategy(
+    a_run: Callable[..., Run], a_step: Callable[..., RunStep], a_call: Callable[..., ToolCall]
+) -> None:
+    steps = [a_step(message_id="msg_1"), a_step(a_call("call_1")), a_step(message_id="msg_2", status=StepStatus.FAILED)]
+    assert most_messages(a_run(), 500, steps) == 501
+    assert most_messages(a_run(truncation_strategy={"type": "last_messages", "last_messages": 3}), 500, steps) == 4
+
+
+def test_calls_of_other_tools_are_told_in_words(
+    a_run: Callable[..., Run], a_step: Callable[..., RunStep], a_call: Callable[..., ToolCall]
+) -> None:
+    code = {
+        "id": "call_a",
+        "type": "code_interpreter",
+        "code_interpreter": {
+            "input": "print(1)" + "#" * 600,
+            "outputs": [{"type": "logs", "logs": "1"}, {"type": "image", "image": {"file_id": "file-1"}}],
+        },
+    }
+    found = {"id": "call_b", "type": "file_search", "file_search": {"results": [{"file_name": "a.pdf"}, 5]}}
+    silent = {"id": "call_c", "type": "file_search", "file_search": {}}
+    steps = [
+        a_step(other_calls=((1, found), (0, code))),
+        a_step(a_call("call_1"), other_calls=((1, silent), (2, {"type": 5}))),
+    ]
+    prompt = build_prompt(a_run(tools=[FUNCTION], tool_choice="required"), [], steps)
+    first, second, _ = body(prompt)["messages"][1:]
+    assert first["role"] == "assistant"
+    ran, searched = first["content"].splitlines()[0], first["content"].splitlines()[-1]
+    assert ran.startswith("[code_interpreter ran: print(1)#")
+    assert first["content"].endswith("…, which printed: 1\n(image)]\n[file_search found something in: a.pdf]")
+    assert searched == "[file_search found something in: a.pdf]"
+    assert second["content"] == "[file_search was used]\n[a tool was used]"
+    assert second["tool_calls"][0]["id"] == "call_1"
+
+
+def test_images_of_an_assistant_are_told_in_words(a_run: Callable[..., Run], a_message: Callable[..., Message]) -> None:
+    image = {"type": "image_file", "image_file": {"file_id": "file-1", "detail": "auto"}}
+    (sent,) = body(build_prompt(a_run(), [a_message(image, role="assistant")], []))["messages"][1:]
+    assert sent == {"role": "assistant", "content": "[image_file, which you cannot see]"}

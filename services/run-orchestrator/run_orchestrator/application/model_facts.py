@@ -1,4 +1,4 @@
-"""What has to be known of a model to make a prompt that it can read: its tokens, its context window, what an image costs.
+"""What has to be known of a model to make a prompt that it can read: its tokens, its context window, its images.
 
 A table of data, by the beginning of the model's name. Used by `fitting`; settings add to it and override it.
 """
@@ -18,7 +18,7 @@ class ModelFacts:
     window: int
     """The most that a prompt and its answer may have together."""
     image: int
-    """An image whose size nobody knows: one of 1024 by 1024 pixels at high detail, by the rule of the model's family."""
+    """An image whose size nobody knows: 1024 by 1024 pixels at high detail, by the rule of the model's family."""
     small_image: int
     """An image at low detail."""
 
@@ -79,7 +79,7 @@ class ModelTable:
         self._aliases = aliases
 
     def of(self, model: str) -> ModelFacts:
-        """The facts of the longest beginning of the name that is listed. `ft:gpt-4o:…` and `openai/gpt-4o` are found."""
+        """The facts of the longest beginning of the name that is listed. `ft:gpt-4o:…` and `openai/gpt-4o` are, too."""
         name = self._aliases.get(model, model)
         plain = name.rsplit("/", 1)[-1].removeprefix("ft:")
         known = _longest_beginning(KNOWN, plain)

@@ -1,9 +1,9 @@
-"""What the model is asked: the run's instructions, the thread's messages, the finished tool rounds. Pure.
+"""What the model is asked: the run's instructions, the thread's messages, what the run said and called so far. Pure.
 
-Built by `drive` from what the store returned; the model adapter puts it on the wire.
+Built by `work` from what the store returned, cut by `fitting`; the model adapter puts it on the wire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,9 +11,21 @@ from run_engine.domain.objects import Json, Message, Run, RunStep, ToolCall
 from run_engine.domain.status import MessageStatus, StepStatus
 
 from run_orchestrator.application.ending import IncompleteReason
+from run_orchestrator.application.tool_notes import note_of
 
 WEIGHT_OF_AN_IMAGE: Final = 4_000
 """Characters that an image counts for: about a thousand tokens, a medium one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One reply of the model in this run: what it said, and the calls that it made beside that, each with its output.
+
+    Calls that are no function calls are part of what it said. There may be no text or no calls, never neither.
+    """
+
+    said: str
+    calls: tuple[ToolCall, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +37,9 @@ class Prompt:
     model: str
     instructions: str | None
     messages: tuple[Message, ...]
-    """Oldest first, each with something in it."""
-    rounds: tuple[tuple[ToolCall, ...], ...]
-    """The tool calls of this run so far, round by round, each with its output."""
+    """Those of the thread without what the run itself said: oldest first, each with something in it."""
+    rounds: tuple[Round, ...]
+    """What this run said and called so far, in its order. It goes on from there."""
     functions: tuple[Json, ...]
     """The function tools of the run, in OpenAI's shape. Its other tools are not offered: nothing here answers them."""
     tool_choice: Json
@@ -48,16 +60,18 @@ class Prompt:
 
 def build_prompt(run: Run, newest_first: Sequence[Message], steps: Sequence[RunStep]) -> Prompt:
     """The prompt of a run that has these messages and has taken these steps."""
-    rounds = tuple(step.tool_calls for step in _finished_rounds(steps))
+    own = {step.message_id for step in steps if _is_own_message(step)}
+    rounds = _rounds(steps, {message.id: message for message in newest_first if message.id in own})
     return Prompt(
         tenant_id=run.tenant_id,
         model=run.model,
         instructions=run.instructions,
-        messages=tuple(message for message in reversed(newest_first) if _says_something(message)),
+        messages=tuple(
+            message for message in reversed(newest_first) if message.id not in own and _says_something(message)
+        ),
         rounds=rounds,
         functions=tuple(tool for tool in run.tools if tool.get("type") == "function"),
-        # "Must call a tool before it responds": a choice that held on after the first round would never let it respond.
-        tool_choice="auto" if rounds else run.tool_choice,
+        tool_choice=_tool_choice(run, rounds),
         parallel_tool_calls=run.parallel_tool_calls,
         response_format=run.response_format,
         temperature=run.temperature,
@@ -67,21 +81,30 @@ def build_prompt(run: Run, newest_first: Sequence[Message], steps: Sequence[RunS
     )
 
 
-def most_messages(run: Run, bound: int) -> int:
-    """How many of the newest messages the run's truncation strategy takes, at most `bound`."""
+def most_messages(run: Run, bound: int, steps: Sequence[RunStep] = ()) -> int:
+    """How many of the newest messages the prompt is made of: as many as the run's truncation strategy names, or `bound`
+    for a run that names none; and what the run has said itself."""
+    own = sum(map(_is_own_message, steps))
     strategy = run.truncation_strategy or {}
     if strategy.get("type") == "last_messages" and strategy.get("last_messages") is not None:
-        return min(int(strategy["last_messages"]), bound)
-    return bound
+        return int(strategy["last_messages"]) + own
+    return bound + own
 
 
 def used_up(run: Run, steps: Sequence[RunStep]) -> IncompleteReason | None:
     """Which of its token limits the run has used up with the steps so far, if one."""
-    prompt_tokens = sum(step.usage.prompt_tokens for step in steps if step.usage is not None)
-    if run.max_prompt_tokens is not None and prompt_tokens >= run.max_prompt_tokens:
+    left = prompt_tokens_left(run, steps)
+    if left is not None and left < 1:
         return "max_prompt_tokens"
     left = _completion_tokens_left(run, steps)
     return "max_completion_tokens" if left is not None and left < 1 else None
+
+
+def prompt_tokens_left(run: Run, steps: Sequence[RunStep]) -> int | None:
+    """What is left of the run's `max_prompt_tokens`, which is for all its calls of the model; None: no limit."""
+    if run.max_prompt_tokens is None:
+        return None
+    return run.max_prompt_tokens - sum(step.usage.prompt_tokens for step in steps if step.usage is not None)
 
 
 def shortened(prompt: Prompt) -> Prompt | None:
@@ -121,8 +144,48 @@ def _says_something(message: Message) -> bool:
     return message.status is not MessageStatus.IN_PROGRESS and weight(message) > 0
 
 
-def _finished_rounds(steps: Sequence[RunStep]) -> list[RunStep]:
-    return [step for step in steps if step.type == "tool_calls" and step.status is StepStatus.COMPLETED]
+def _is_own_message(step: RunStep) -> bool:
+    return step.type == "message_creation" and step.status is StepStatus.COMPLETED and step.message_id is not None
+
+
+def _rounds(steps: Sequence[RunStep], own: Mapping[str, Message]) -> tuple[Round, ...]:
+    """A message and the calls right after it were one reply. A message that no calls follow was one of its own: the
+    worker was lost in between, or the model failed."""
+    rounds: list[Round] = []
+    said = ""
+    for step in steps:
+        if step.status is not StepStatus.COMPLETED:
+            continue
+        if step.type == "tool_calls":
+            note = note_of(step.other_calls)
+            rounds.append(Round("\n\n".join(filter(None, (said, note))), step.tool_calls))
+            said = ""
+            continue
+        if said:
+            rounds.append(Round(said, ()))
+        message = own.get(step.message_id or "")
+        # Its owner may have deleted the message meanwhile.
+        said = text_of(message) if message is not None else ""
+    if said:
+        rounds.append(Round(said, ()))
+    return tuple(round_ for round_ in rounds if round_.said or round_.calls)
+
+
+def text_of(message: Message) -> str:
+    """What a message says in words, its parts joined by line breaks."""
+    texts: list[str] = []
+    for part in message.content:
+        match part:
+            case {"type": "text", "text": {"value": str(value)}} | {"type": "refusal", "refusal": str(value)}:
+                texts.append(value)
+    return "\n".join(filter(None, texts))
+
+
+def _tool_choice(run: Run, rounds: Sequence[Round]) -> Json:
+    # "Must call a tool before it responds": a choice that held on after the first round would never let it respond.
+    if run.tool_choice != "none" and any(round_.calls for round_ in rounds):
+        return "auto"
+    return run.tool_choice
 
 
 def _completion_tokens_left(run: Run, steps: Sequence[RunStep]) -> int | None:

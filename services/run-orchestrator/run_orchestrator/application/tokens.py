@@ -32,6 +32,7 @@ REMEMBERED: Final = 20_000
 """Counts that are remembered: about 3 MB, and most of the messages of the threads that are talked in just now."""
 DEEPEST: Final = 16
 """How deep a schema is walked. What lies deeper counts as its JSON."""
+_CHOICES: Final = ("anyOf", "oneOf", "allOf")
 
 
 class Tokenizer(Protocol):
@@ -101,33 +102,30 @@ class TokenCounter:
         return await self.text(line) + await self._properties(function.get("parameters"), DEEPEST)
 
     async def _properties(self, schema: Any, depth: int) -> int:
+        """The tokens of all properties in a JSON Schema, which may be anything that its client sent."""
         if not isinstance(schema, dict):
             return 0
         if not depth:
             return await self.text(orjson.dumps(schema).decode())
-        properties = schema.get("properties")
-        named = dict(properties) if isinstance(properties, dict) else {}
-        total = OF_A_PROPERTY if named else 0
-        for name, about in named.items():
+        properties = _dict(schema.get("properties"))
+        total = OF_A_PROPERTY if properties else 0
+        for name, about in (*properties.items(), *_dict(schema.get("$defs")).items()):
             total += await self._property(name, about, depth)
-        total += await self._properties(schema.get("items"), depth - 1)
-        for word in ("anyOf", "oneOf", "allOf"):
-            for each in schema.get(word) or ():
-                total += await self._properties(each, depth - 1)
-        for word in ("$defs", "definitions"):
-            for name, about in (schema.get(word) or {}).items():
-                total += await self._property(name, about, depth)
+        for inner in (schema.get("items"), *(each for word in _CHOICES for each in _list(schema.get(word)))):
+            total += await self._properties(inner, depth - 1)
         return total
 
     async def _property(self, name: str, about: Any, depth: int) -> int:
-        if not isinstance(about, dict):
-            return OF_A_PROPERTY + await self.text(name)
-        kinds = about.get("type")
+        facts = _dict(about)
+        kinds = facts.get("type")
         kind = " | ".join(map(str, kinds)) if isinstance(kinds, list) else str(kinds or "")
-        described = str(about.get("description") or "").removesuffix(".")
+        described = str(facts.get("description") or "").removesuffix(".")
         total = OF_A_PROPERTY + await self.text(f"{name}:{kind}:{described}")
-        for choice in about.get("enum") or ():
+        choices = _list(facts.get("enum"))
+        for choice in choices:
             total += OF_A_PROPERTY + await self.text(str(choice))
+        if choices:
+            total -= OF_A_PROPERTY
         return total + await self._properties(about, depth - 1)
 
     async def _piece(self, text: str) -> int:
@@ -141,3 +139,11 @@ class TokenCounter:
         self._known[key] = tokens
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

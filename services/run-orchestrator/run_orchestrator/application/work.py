@@ -25,6 +25,7 @@ from run_orchestrator.application.ending import (
     wanted_calls,
 )
 from run_orchestrator.application.failures import FailureKind, ModelFailure
+from run_orchestrator.application.fitting import Fitted, Fitting
 from run_orchestrator.application.patience import Patience
 from run_orchestrator.application.ports import Model, RunStore
 from run_orchestrator.application.prompt import Prompt, build_prompt, most_messages, shortened, used_up
@@ -40,6 +41,8 @@ CLOCK_DIFFERENCE: Final = 5.0
 _TELLS_OF_SERVERS: Final = frozenset(FailureKind) - {FailureKind.INVALID_PROMPT, FailureKind.CONTEXT_OVERFLOW}
 """Kinds whose details are our own sentences; those of the others may quote the prompt, which is not for the log."""
 _SEQ_OF_THE_FIRST_CLAIM: Final = 2
+_NOTHING: Final = Reply("", "", (), None, Usage())
+"""The reply of a model that is not asked."""
 UNLIMITED: Final = 365.0 * 24 * 3600
 """The life of a run that does not expire, in seconds."""
 
@@ -63,6 +66,7 @@ class Work:
         *,
         policy: RetryPolicy,
         bounds: Bounds,
+        fitting: Fitting,
         clock: Callable[[], float],
         pause: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float],
@@ -73,6 +77,7 @@ class Work:
         self._tools = tools
         self._policy = policy
         self._bounds = bounds
+        self._fitting = fitting
         self._clock = clock
         self._pause = pause
         self._jitter = jitter
@@ -100,21 +105,23 @@ class Work:
         steps = await self._steps(run)
         limit = used_up(run, steps)
         if limit is not None:
-            return self._finished(self._telling(driven), Reply("", "", (), None, Usage()), limit)
-        prompt = await self._prompt(run, steps)
+            return self._finished(self._telling(driven), _NOTHING, limit)
+        asked = await self._prompt(run, steps)
         failures, was_shortened = 0, False
         while True:
             telling = self._telling(driven)
+            if asked.used_up:
+                return self._finished(telling, _NOTHING, "max_prompt_tokens")
             try:
-                return await self._decide(run, prompt, await self._ask(prompt, telling), telling)
+                return await self._decide(run, asked.prompt, await self._ask(asked, telling), telling)
             except ModelFailure as failure:
                 _heed_cancellation()
                 if failure.kind is FailureKind.CONTEXT_OVERFLOW and not was_shortened:
-                    shorter = shortened(prompt)
+                    shorter = shortened(asked.prompt)
                     if shorter is not None:
                         await telling.abandon()
                         log.info("a prompt was too long and is shortened", action="prompt_shortened", run_id=run.id)
-                        prompt, was_shortened = shorter, True
+                        asked, was_shortened = await self._fitting.fit(shorter, run, steps), True
                         continue
                 failures += 1
                 wait = self._policy.pause_after(failure, failures, self._remaining(run), self._jitter())
@@ -132,16 +139,22 @@ class Work:
                 await telling.abandon()
                 if telling.message_done:
                     # The model need not say again what it has said.
-                    prompt = await self._prompt(run, await self._patience.read(lambda: self._store.steps(run)))
+                    steps = list(await self._patience.read(lambda: self._store.steps(run)))
+                    asked = await self._prompt(run, steps)
                 await self._pause(wait)
 
-    async def _prompt(self, run: Run, steps: Sequence[RunStep]) -> Prompt:
+    async def _prompt(self, run: Run, steps: Sequence[RunStep]) -> Fitted:
         history = await self._patience.read(
             lambda: self._store.history(
-                run, messages=most_messages(run, self._bounds.messages), characters=self._bounds.characters
+                run,
+                messages=most_messages(run, self._bounds.messages, steps),
+                characters=min(self._bounds.characters, self._fitting.most_characters(run)),
             )
         )
-        return build_prompt(run, history, steps)
+        fitted = await self._fitting.fit(build_prompt(run, history, steps), run, steps)
+        if fitted.left_out:
+            log.info("a prompt was cut to fit", action="prompt_cut", run_id=run.id, messages=fitted.left_out)
+        return fitted
 
     def _telling(self, driven: DrivenRun) -> Telling:
         telling = Telling(
@@ -156,7 +169,8 @@ class Work:
             return []
         return list(await self._patience.read(lambda: self._store.steps(run)))
 
-    async def _ask(self, prompt: Prompt, telling: Telling) -> Reply:
+    async def _ask(self, asked: Fitted, telling: Telling) -> Reply:
+        prompt = asked.prompt
         builder = ReplyBuilder(lambda: self._new_id("tool_call"))
         async with aclosing(self._model.stream(prompt)) as arrivals:
             async for pieces in arrivals:
@@ -165,7 +179,7 @@ class Work:
                 await telling.tell(builder, prompt.function_names)
         reply = builder.end()
         await telling.tell(builder, prompt.function_names)
-        return reply
+        return replace(reply, usage=await self._fitting.usage(asked, reply))
 
     async def _decide(self, run: Run, prompt: Prompt, reply: Reply, telling: Telling) -> Ending:
         cut_short = cut_short_by(reply)

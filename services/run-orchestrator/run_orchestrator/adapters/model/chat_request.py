@@ -14,6 +14,8 @@ from run_orchestrator.adapters.model.images import Images
 from run_orchestrator.application.prompt import Prompt
 
 Body = dict[str, Any]
+
+
 NO_IMAGES: Final = Images()
 
 
@@ -52,9 +54,13 @@ def _messages(prompt: Prompt, images: Images) -> Iterable[Body]:
         content = _user_content(message, images) if message.role == "user" else _assistant_content(message)
         if content:
             yield {"role": message.role, "content": content}
-    for calls in prompt.rounds:
-        yield {"role": "assistant", "content": None, "tool_calls": [_call(call) for call in calls]}
-        for call in calls:
+    for round_ in prompt.rounds:
+        if not round_.calls:
+            yield {"role": "assistant", "content": round_.said}
+            continue
+        calls = [_call(call) for call in round_.calls]
+        yield {"role": "assistant", "content": round_.said or None, "tool_calls": calls}
+        for call in round_.calls:
             yield {"role": "tool", "tool_call_id": call.id, "content": call.output or ""}
 
 
@@ -92,6 +98,9 @@ def _assistant_content(message: Message) -> str | list[Body]:
                 parts.append({"type": "text", "text": value})
             case {"type": "refusal", "refusal": value}:
                 parts.append({"type": "refusal", "refusal": value})
+            case _:
+                # The API takes no images from an assistant.
+                parts.append({"type": "text", "text": f"[{part.get('type')}, which you cannot see]"})
     if len(parts) == 1 and parts[0]["type"] == "text":
         text: str = parts[0]["text"]
         return text
