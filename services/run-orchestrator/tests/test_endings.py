@@ -19,10 +19,10 @@ def text_part(value: str) -> dict[str, object]:
 
 def test_contents() -> None:
     refusal = {"type": "refusal", "refusal": "I will not."}
-    assert content_of(reply("hello")) == [text_part("hello")]
-    assert content_of(reply()) == [text_part("")]
-    assert content_of(reply(refusal="I will not.")) == [refusal]
-    assert content_of(reply("Well.", "I will not.")) == [text_part("Well."), refusal]
+    assert content_of("hello", "") == [text_part("hello")]
+    assert content_of("", "") == [text_part("")]
+    assert content_of("", "I will not.") == [refusal]
+    assert content_of("Well.", "I will not.") == [text_part("Well."), refusal]
 
 
 @pytest.mark.parametrize(

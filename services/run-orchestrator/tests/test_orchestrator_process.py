@@ -116,7 +116,7 @@ async def test_without_a_database_it_waits_says_so_and_can_be_stopped(number: si
         THREADWORKS_LOG_FORMAT="json",
         THREADWORKS_LOG_LEVEL="debug",
     ) as process:
-        await process.logged("database_awaited")
+        await process.logged("database_waiting")
         port = (await process.logged("ops_started"))["ops_port"]
         assert (await get(port, "/healthz"))[0] == 200
         status, told = await get(port, "/readyz")
