@@ -20,6 +20,10 @@ _LOGGERS = (
 )
 
 
+_TRIED_AGAIN = ("Group Coordinator Request failed",)
+"""Beginnings of what the client calls errors and repairs by itself: a new broker needs a moment for its groups."""
+
+
 class OncePerInterval(logging.Filter):
     """Lets a message through when the same one (before its values are filled in) was not let through lately."""
 
@@ -36,6 +40,8 @@ class OncePerInterval(logging.Filter):
         if now - self._last.get(template, -self._seconds) < self._seconds:
             return False
         self._last[template] = now
+        if template.startswith(_TRIED_AGAIN):
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         return True
 
 

@@ -163,6 +163,16 @@ def test_the_client_says_the_same_only_once_in_ten_seconds() -> None:
     assert passes("no connection to %s", 3)
 
 
+def test_what_the_client_repairs_by_itself_is_no_error() -> None:
+    one = OncePerInterval(clock=Clock())
+    template = "Group Coordinator Request failed: %s"
+    repaired = logging.LogRecord("aiokafka", logging.ERROR, "", 0, template, ("error 15",), None)
+    lost = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "the batch is lost", (), None)
+    assert one.filter(repaired)
+    assert one.filter(lost)
+    assert (repaired.levelname, lost.levelname) == ("WARNING", "ERROR")
+
+
 async def test_a_task_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_bus.task_ending._AGAIN_SECONDS", 0.01)
     swallowed = 0
