@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -18,9 +18,15 @@ class Gate:
         self.url = f"postgresql://postgres@/{database}?host={directory}"
         self._upstream = upstream
         self._requests, self._replies = asyncio.Event(), asyncio.Event()
+        self._last_words: bytes | None = None
         self._writers: list[asyncio.StreamWriter] = []
         self._pumps: set[asyncio.Task[None]] = set()
         self.open()
+
+    @property
+    def passes_replies(self) -> bool:
+        """Whether replies of the server are heard."""
+        return self._replies.is_set()
 
     def open(self) -> None:
         """Everything passes again, what was held back included."""
@@ -36,6 +42,10 @@ class Gate:
         """The server hears everything and does it, and nobody hears of that."""
         self._replies.clear()
 
+    def hold_replies_after(self, words: bytes) -> None:
+        """The server hears the next request with these words, and all after it, and nobody hears of that."""
+        self._last_words = words
+
     def cut(self) -> None:
         """Closes every connection. Replies that were held back are lost."""
         for writer in self._writers:
@@ -50,9 +60,15 @@ class Gate:
             (reader, server_writer, self._requests),
             (server_reader, writer, self._replies),
         ):
-            task = asyncio.create_task(_pump(source, sink, gate))
+            heard = self._hear if gate is self._requests else None
+            task = asyncio.create_task(_pump(source, sink, gate, heard))
             self._pumps.add(task)
             task.add_done_callback(self._pumps.discard)
+
+    def _hear(self, data: bytes) -> None:
+        if self._last_words is not None and self._last_words in data:
+            self._last_words = None
+            self.hold_replies()
 
     async def close(self) -> None:
         """Ends all that is left."""
@@ -62,9 +78,16 @@ class Gate:
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, gate: asyncio.Event) -> None:
+async def _pump(
+    source: asyncio.StreamReader,
+    sink: asyncio.StreamWriter,
+    gate: asyncio.Event,
+    heard: Callable[[bytes], None] | None,
+) -> None:
     try:
         while data := await source.read(65_536):
+            if heard is not None:
+                heard(data)
             await gate.wait()
             sink.write(data)
             await sink.drain()

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from postgres_gate import gate_before
 from threadworks.local_servers.ports import free_port
 
 _NOT_INHERITED = "THREADWORKS_"
@@ -122,3 +123,52 @@ async def test_a_process_without_kafka_serves_says_nothing_secret_and_ends_well(
         assert secret not in log
     assert await caller.count("messages") == 1
     assert await caller.count("outbox") == 1, "what was not published waits for the next process"
+
+
+async def test_a_process_that_dies_between_the_commit_and_the_reply(migrated_url: str, caller: Any) -> None:
+    """Whoever repeats the request with its key gets the reply that never came, from another process."""
+    headers = {"authorization": f"Bearer {caller.key}", "idempotency-key": "the-only-one"}
+    body = {"assistant_id": await caller.assistant(), "thread": {"messages": [{"role": "user", "content": "hello"}]}}
+    settings = {"kafka_bootstrap": f"127.0.0.1:{free_port()}", "port": free_port()}
+    url = f"http://127.0.0.1:{settings['port']}/v1/threads/runs"
+    async with gate_before(migrated_url) as gate, httpx.AsyncClient(headers=headers, timeout=60) as http:
+        async with running(database_url=gate.url, **settings) as (process, _, _):
+            gate.hold_replies_after(b"COMMIT;")
+            asking = asyncio.create_task(http.post(url, json=body))
+            async with asyncio.timeout(30):
+                while not await caller.count("runs"):
+                    await asyncio.sleep(0.01)
+            assert not asking.done()
+            process.kill()
+            await process.wait()
+            with pytest.raises(httpx.TransportError):
+                await asking
+        async with running(database_url=migrated_url, **settings):
+            repeated, again = [await http.post(url, json=body) for _ in range(2)]
+    assert repeated.headers["idempotent-replayed"] == "true"
+    assert (repeated.status_code, repeated.content) == (200, again.content)
+    rows = await caller.rows()
+    assert (rows["runs"], rows["threads"], rows["messages"]) == (1, 1, 1)
+    assert repeated.json()["id"] == (await caller.get(f"/threads/{repeated.json()['thread_id']}/runs"))["first_id"]
+
+
+async def test_a_process_that_dies_before_the_commit(migrated_url: str, caller: Any) -> None:
+    headers = {"authorization": f"Bearer {caller.key}", "idempotency-key": "the-only-one"}
+    settings = {"kafka_bootstrap": f"127.0.0.1:{free_port()}", "port": free_port()}
+    url = f"http://127.0.0.1:{settings['port']}/v1/threads"
+    async with gate_before(migrated_url) as gate, httpx.AsyncClient(headers=headers, timeout=60) as http:
+        async with running(database_url=gate.url, **settings) as (process, _, _):
+            gate.hold_replies_after(b"SAVEPOINT")
+            asking = asyncio.create_task(http.post(url))
+            async with asyncio.timeout(30):
+                while gate.passes_replies:
+                    await asyncio.sleep(0.01)
+            process.kill()
+            await process.wait()
+            with pytest.raises(httpx.TransportError):
+                await asking
+        async with running(database_url=migrated_url, **settings):
+            repeated, again = [await http.post(url) for _ in range(2)]
+    assert "idempotent-replayed" not in repeated.headers
+    assert (repeated.status_code, repeated.content) == (200, again.content)
+    assert await caller.count("threads") == 1
