@@ -6,7 +6,7 @@
 from event_bus import EventBus
 from file_store import FileStore, open_file_store
 from run_engine.process import EngineProcess
-from run_engine.store import assistants, files, messages, runs, tenants, threads
+from run_engine.store import assistants, exports, files, imports, messages, runs, tenants, threads
 from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
@@ -22,6 +22,7 @@ from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
+from gateway.entrypoints.http.openai.transfer import transfer_surface
 from gateway.entrypoints.http.server import HttpServer
 from gateway.entrypoints.service import Gateway
 from gateway.settings import GatewaySettings
@@ -40,8 +41,9 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
 
     def make_server(engine: EngineProcess) -> HttpServer:
         draining = Draining()
+        surfaces = [openai(engine, settings, stored), transfer(engine)]
         return HttpServer(
-            build_app([openai(engine, settings, stored)], largest_body=settings.largest_body, draining=draining),
+            build_app(surfaces, largest_body=settings.largest_body, draining=draining),
             host=settings.host,
             port=settings.port,
             listen_fd=settings.listen_fd,
@@ -73,4 +75,15 @@ def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) 
         new_ids=NewIds(),
         poll_after_ms=settings.poll_after_ms,
         require_beta_header=settings.require_beta_header,
+    )
+
+
+def transfer(engine: EngineProcess) -> Surface:
+    """Return import and export on the stores of the engine."""
+    database = engine.database
+    return transfer_surface(
+        authentication=Authentication(tenants.Tenants(database)),
+        imports=imports.Imports(database),
+        exports=exports.Exports(database),
+        idempotency=Idempotency(IdempotencyKeys(database)),
     )

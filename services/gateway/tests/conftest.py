@@ -15,7 +15,7 @@ from conformance.field_facts import FieldFacts
 from engine_world import Worker
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
-from gateway.bootstrap import openai
+from gateway.bootstrap import openai, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
@@ -150,7 +150,8 @@ def stored(settings: GatewaySettings) -> FileStore:
 
 @pytest.fixture(scope="session")
 def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> ASGIApp:
-    return build_app([openai(engine, settings, stored)], largest_body=settings.largest_body, draining=Draining())
+    surfaces = [openai(engine, settings, stored), transfer(engine)]
+    return build_app(surfaces, largest_body=settings.largest_body, draining=Draining())
 
 
 @pytest_asyncio.fixture

@@ -39,6 +39,14 @@ class ImportRefusal:
     """The field that is to blame; None where it is the object as a whole."""
 
 
+class ImportRefused(EngineError):
+    """At least one object of a request cannot be stored, so none was."""
+
+    def __init__(self, refused: Sequence[ImportRefusal]) -> None:
+        super().__init__(f"{len(refused)} objects cannot be stored")
+        self.refused = tuple(refused)
+
+
 @dataclass(slots=True)
 class ImportBatch:
     """The objects of one request by id, each kind in the request's order."""
@@ -221,21 +229,21 @@ def _refused_steps(batch: ImportBatch, stored: Stored) -> Iterable[ImportRefusal
             reason = BelongsElsewhere("run step", step.id, "run", stored.steps[step.id])
             yield ImportRefusal(index, reason, "run_id")
         else:
-            yield from _refused_calls(step, index, owners)
+            wrong = _wrong_call(step, owners)
+            if wrong is not None:
+                yield ImportRefusal(index, wrong, "step_details.tool_calls")
 
 
-def _refused_calls(
-    step: RunStep, index: int, owners: Mapping[tuple[str, str], Sequence[str]]
-) -> Iterable[ImportRefusal]:
-    seen = set()
+def _wrong_call(step: RunStep, owners: Mapping[tuple[str, str], Sequence[str]]) -> EngineError | None:
+    """What is wrong with the first call that cannot be stored."""
     for call in step.tool_calls:
-        others = [owner for owner in owners[step.run_id, call.id] if owner != step.id]
-        if call.id in seen:
-            yield ImportRefusal(index, ComesTwice("tool call", call.id), "step_details.tool_calls")
-        elif others:
-            reason = BelongsElsewhere("tool call", call.id, "run step", others[0])
-            yield ImportRefusal(index, reason, "step_details.tool_calls")
-        seen.add(call.id)
+        same = owners[step.run_id, call.id]
+        other = next((owner for owner in same if owner != step.id), None)
+        if other is not None:
+            return BelongsElsewhere("tool call", call.id, "run step", other)
+        if len(same) > 1:
+            return ComesTwice("tool call", call.id)
+    return None
 
 
 def steps_of_calls(batch: ImportBatch, stored: Stored) -> dict[tuple[str, str], list[str]]:

@@ -4,7 +4,7 @@ Called by the gateway, which streams the objects. Each page is a statement of it
 client reads, and what is written meanwhile may be in or not; but nothing comes before what it belongs to.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import fields
 from typing import Final, TypeVar
 
@@ -18,8 +18,8 @@ from run_engine.store.paging import LOWEST, Place
 
 Item = TypeVar("Item")
 
-PAGE: Final = 500
-"""Rows that one statement gives at the most."""
+PAGE: Final = 200
+"""Rows that one statement gives at the most: so much of an export is held at once."""
 THREADS_AT_ONCE: Final = 25
 """Threads whose content is read together: most are short, and a statement for each would cost more than its rows."""
 _FILE: Final = tuple(field.name for field in fields(File))
@@ -31,7 +31,9 @@ class Exports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pages(self, tenant_id: str, thread_id: str | None = None) -> AsyncIterator[Sequence[ImportedObject]]:
+    async def pages(
+        self, tenant_id: str, thread_id: str | None = None
+    ) -> AsyncGenerator[Sequence[ImportedObject], None]:
         """Assistants, files and threads with their content; or one thread with its content alone.
 
         Raises `NotFound` for the thread, at the first page.
@@ -51,7 +53,7 @@ class Exports:
             async for page in self._threads(tenant_id, found):
                 yield page
 
-    async def _threads(self, tenant_id: str, found: Sequence[Row]) -> AsyncIterator[Sequence[ImportedObject]]:
+    async def _threads(self, tenant_id: str, found: Sequence[Row]) -> AsyncGenerator[Sequence[ImportedObject], None]:
         threads = [rows.thread(row) for row in found]
         yield threads
         thread_ids = [thread.id for thread in threads]
@@ -63,7 +65,7 @@ class Exports:
             async for steps in self._content("export_steps", tenant_id, run_ids, "run_id", rows.step):
                 yield steps
 
-    async def _walk(self, statement: str, tenant_id: str, limit: int) -> AsyncIterator[Sequence[Row]]:
+    async def _walk(self, statement: str, tenant_id: str, limit: int) -> AsyncGenerator[Sequence[Row], None]:
         """A list of the tenant, page by page."""
         after = LOWEST
         while True:
@@ -78,7 +80,7 @@ class Exports:
 
     async def _content(
         self, statement: str, tenant_id: str, owners: Sequence[str], owner: str, build: Callable[[Row], Item]
-    ) -> AsyncIterator[Sequence[Item]]:
+    ) -> AsyncGenerator[Sequence[Item], None]:
         """What belongs to `owners`: some of each, then more of those that have more, until there are none."""
         after: dict[str, Place] = dict.fromkeys(owners, LOWEST)
         while after:

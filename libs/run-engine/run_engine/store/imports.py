@@ -13,7 +13,7 @@ from run_engine.domain.imported_calls import CallPlan, plan_calls
 from run_engine.domain.imports import (
     ImportBatch,
     ImportedObject,
-    ImportRefusal,
+    ImportRefused,
     Stored,
     StoredCall,
     StoredRun,
@@ -30,14 +30,6 @@ _COLUMNS: Final[Mapping[type[ImportedObject], tuple[str, ...]]] = {
 }
 _APART: Final = frozenset({"usage", "required_calls", "stream_slots", "tool_calls", "other_calls", "storage_key"})
 """Fields that are no columns of the same name."""
-
-
-class ImportRefused(Exception):
-    """At least one object of a request cannot be stored, so none was."""
-
-    def __init__(self, refused: Sequence[ImportRefusal]) -> None:
-        super().__init__(f"{len(refused)} objects cannot be stored")
-        self.refused = tuple(refused)
 
 
 class Imports:

@@ -1,6 +1,6 @@
 """What the gateway needs of the world. The stores of the run engine fit these; tests bring their own."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from run_engine.domain.drafts import (
@@ -15,6 +15,7 @@ from run_engine.domain.drafts import (
     Unset,
 )
 from run_engine.domain.files import File, NewFile
+from run_engine.domain.imports import ImportedObject
 from run_engine.domain.objects import Assistant, Json, Message, Metadata, Run, RunStep, Thread
 from run_engine.store.tenants import Principal
 
@@ -199,4 +200,20 @@ class FileBytes(Protocol):
 
     async def delete(self, key: str) -> None:
         """Delete what is there."""
+        ...
+
+
+class ImportStore(Protocol):
+    """Takes objects of another installation, or of OpenAI."""
+
+    async def store(self, tenant_id: str, objects: Iterable[tuple[int, ImportedObject]]) -> Mapping[str, int]:
+        """Store all of them under their own ids; return how many of each kind. Raises `ImportRefused`."""
+        ...
+
+
+class ExportStore(Protocol):
+    """Gives everything of a tenant."""
+
+    def pages(self, tenant_id: str, thread_id: str | None = None) -> AsyncGenerator[Sequence[ImportedObject], None]:
+        """Give pages of objects, nothing before what it belongs to. Raises `NotFound` for the thread."""
         ...

@@ -18,11 +18,11 @@ _AT_ONCE: Final = 64 * 1024
 
 
 class BytesReply(NamedTuple):
-    """A reply of `length` bytes. `headers` are those besides content-length and x-request-id."""
+    """A reply of `length` bytes (None: nobody knows yet). `headers`: those besides content-length and x-request-id."""
 
     status: int
     pieces: AsyncGenerator[bytes, None]
-    length: int
+    length: int | None
     headers: tuple[tuple[bytes, bytes], ...]
 
 
@@ -35,11 +35,9 @@ class BytesResponse(Response):
         self.status_code = reply.status
         self.background = None
         self._pieces = reply.pieces
-        self.raw_headers = [
-            (b"content-length", b"%d" % reply.length),
-            (b"x-request-id", self.request_id.encode()),
-            *reply.headers,
-        ]
+        self.raw_headers = [(b"x-request-id", self.request_id.encode()), *reply.headers]
+        if reply.length is not None:
+            self.raw_headers.append((b"content-length", b"%d" % reply.length))
         if closing:
             self.raw_headers.append((b"connection", b"close"))
 

@@ -5,16 +5,19 @@ from gateway.entrypoints.http.exchange import Headers, Reply
 from gateway.entrypoints.http.openai.refusals import Refusal, refusal_of
 
 _LONG_ENOUGH_TO_MASK = 12
-_SCOPES = frozenset({"all", "api"})
-"""A key that is for the event feed or for administration alone opens nothing here."""
 
 
 class OpenAIDialect:
-    """The dialect as `endpoint` knows it."""
+    """The dialect as `endpoint` knows it.
 
-    def __init__(self, authentication: Authentication, *, require_beta_header: bool) -> None:
+    `scope` is what a key has to be for: `api`, or `admin` for what moves whole installations. A key for one of them, or
+    for the event feed, does not open the other; one for everything (`all`) opens both.
+    """
+
+    def __init__(self, authentication: Authentication, *, require_beta_header: bool, scope: str = "api") -> None:
         self._authentication = authentication
         self._require_beta_header = require_beta_header
+        self._scope = scope
 
     async def tenant_of(self, headers: Headers) -> str:
         """Return the tenant that the key belongs to. Raises `Refusal` and `DatabaseUnavailable`."""
@@ -28,8 +31,9 @@ class OpenAIDialect:
         principal = await self._authentication.principal(key)
         if principal is None:
             raise Refusal(401, f"Incorrect API key provided: {masked(key)}.", code="invalid_api_key")
-        if principal.scopes.isdisjoint(_SCOPES):
-            raise Refusal(401, "You have insufficient permissions for this operation. Missing scopes: api.")
+        if principal.scopes.isdisjoint({"all", self._scope}):
+            message = f"You have insufficient permissions for this operation. Missing scopes: {self._scope}."
+            raise Refusal(401, message)
         if self._require_beta_header and not _asks_for_version_2(headers):
             raise Refusal(
                 400,

@@ -24,7 +24,7 @@ def step(found: RunStep) -> dict[str, Any]:
         "step_details": step_details(found),
         "last_error": _last_error(found),
         "expired_at": seconds(found.expired_at),
-        "expires_at": None,
+        "expires_at": seconds(found.expires_at),
         "cancelled_at": seconds(found.cancelled_at),
         "failed_at": seconds(found.failed_at),
         "completed_at": seconds(found.completed_at),
@@ -37,17 +37,17 @@ def step_details(found: RunStep) -> dict[str, Any]:
     """Return what the step did: a message it wrote, or calls with their answers as far as there are any."""
     if found.type == "message_creation":
         return {"type": "message_creation", "message_creation": {"message_id": found.message_id}}
-    return {
-        "type": "tool_calls",
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments, "output": call.output},
-            }
-            for call in found.tool_calls
-        ],
-    }
+    calls: list[Any] = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments, "output": call.output},
+        }
+        for call in found.tool_calls
+    ]
+    for place, call in found.other_calls:
+        calls.insert(place, call)
+    return {"type": "tool_calls", "tool_calls": calls}
 
 
 def _last_error(found: RunStep) -> dict[str, str] | None:

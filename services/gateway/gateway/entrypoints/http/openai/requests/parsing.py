@@ -16,6 +16,9 @@ DEEPEST: Final = 100
 """Levels of nesting that a body may have. No field of the API needs ten; a schema for a function may need some more,
 and what is stored has to be written as JSON again."""
 
+NUL: Final = rb"\u0000"
+"""A body without these bytes has no such character."""
+
 _CONTAINERS: Final = (dict, list)
 
 _JSON: Final = re.compile(rb"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;|$)", re.IGNORECASE)
@@ -42,23 +45,33 @@ def load(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        # What is wrong, without the place in the parser's words.
-        reason = str(error).partition(":")[0]
-        raise Refusal(
-            400,
-            f"We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
-            f"library correctly. The API expects a JSON payload; the parser says: {reason}, at character {error.pos}.)",
-        ) from None
+        raise unparsable(error) from None
     if value == []:
         return {}
     if not isinstance(value, dict):
-        message = f"Invalid type for the request body: expected an object, but got {type_name(value)} instead."
-        raise Refusal(400, message, code="invalid_type")
+        raise no_object(value)
     if body.count(b"{") + body.count(b"[") > DEEPEST:
-        _refuse_depth(value)
-    if b"\\u0000" in body:
-        _refuse_nul(value)
+        refuse_depth(value)
+    if NUL in body:
+        refuse_nul(value)
     return value
+
+
+def unparsable(error: orjson.JSONDecodeError) -> Refusal:
+    """Return the refusal of a body that is no JSON."""
+    # What is wrong, without the place in the parser's words.
+    reason = str(error).partition(":")[0]
+    return Refusal(
+        400,
+        f"We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
+        f"library correctly. The API expects a JSON payload; the parser says: {reason}, at character {error.pos}.)",
+    )
+
+
+def no_object(value: Any) -> Refusal:
+    """Return the refusal of a body that is JSON, and no object."""
+    message = f"Invalid type for the request body: expected an object, but got {type_name(value)} instead."
+    return Refusal(400, message, code="invalid_type")
 
 
 def _require_json(content_type: bytes | None) -> None:
@@ -73,7 +86,8 @@ def _require_json(content_type: bytes | None) -> None:
         )
 
 
-def _refuse_depth(value: Any) -> None:
+def refuse_depth(value: Any) -> None:
+    """Raise `Refusal` for what is nested too deep to be stored."""
     # Empty containers are passed over: there may be millions, and one level more or less is no matter.
     level = [value]
     for _ in range(DEEPEST):
@@ -83,8 +97,8 @@ def _refuse_depth(value: Any) -> None:
     raise Refusal(400, f"Invalid request body: it is nested deeper than {DEEPEST} levels.", code="invalid_value")
 
 
-def _refuse_nul(value: Any) -> None:
-    """PostgreSQL's texts hold every character but this one."""
+def refuse_nul(value: Any) -> None:
+    """Raise `Refusal` for a text with U+0000 in it. PostgreSQL's texts hold every character but this one."""
     path = _path_to_nul(value)
     if path is not None:
         name = member_path(path)
