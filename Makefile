@@ -34,8 +34,9 @@ check: install ## lint, format, types, imports, contracts
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m message_contracts check
 
-bench: install ## runs per second beside the bare pipeline, on this machine, in one run
+bench: install ## runs per second beside the bare pipeline, and streams, on this machine, in one run
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/streams.py
 
 chaos: install ## only the tests that kill processes and servers
 	$(BIN)/pytest tests/chaos

@@ -6,7 +6,6 @@ the same Kafka, which `up` starts; the other one's processes are idle while one 
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from typing import Final
 
 import asyncpg
 import orjson
-import psutil
 from bare_pipeline import PARTITIONS, SCHEMA, TOPICS
 from event_bus.kafka_admin import ensure_topics
 from event_bus.kafka_settings import KafkaSettings
+from measured_installation import Processes, start_threadworks
 from message_contracts.catalogue import Topic
 from threadworks.local_servers.ports import free_port, is_free
 
@@ -30,35 +29,6 @@ GOAL: Final = 0.25
 """The ratio at 64 in flight that must hold."""
 STEPS: Final = ((1, 150), (16, 1500), (64, 3000))
 """(in flight, jobs)."""
-
-
-class Processes:
-    """CPU seconds and memory of a tree of processes, by the last word of what they run."""
-
-    def __init__(self, root: int) -> None:
-        self._root = psutil.Process(root)
-
-    def _named(self) -> dict[str, psutil.Process]:
-        named: dict[str, psutil.Process] = {}
-        for process in self._root.children(recursive=True):
-            try:
-                command = process.cmdline()
-            except psutil.Error:
-                continue
-            if "-m" in command:
-                name = command[command.index("-m") + 1]
-                named[f"{name} {sum(known.startswith(name) for known in named) + 1}"] = process
-        return named
-
-    def cpu(self) -> dict[str, float]:
-        found = {}
-        for name, process in self._named().items():
-            times = process.cpu_times()
-            found[name] = times.user + times.system
-        return found
-
-    def memory(self) -> dict[str, float]:
-        return {name: process.memory_info().rss / 2**20 for name, process in self._named().items()}
 
 
 def load(target: str, url: str, jobs: int, in_flight: int, *, errors: int | None = None) -> dict[str, float]:
@@ -107,25 +77,6 @@ def start_bare(database_url: str, kafka: str) -> tuple[str, list[subprocess.Pope
         while port is not None and is_free(port):
             time.sleep(0.05)
     return f"http://127.0.0.1:{gateway_port}", started
-
-
-def start_threadworks(data_dir: str) -> tuple[subprocess.Popen[str], str, str]:
-    """`threadworks up` on a data folder of its own; gives it with the gateway's and Kafka's address."""
-    up = subprocess.Popen(
-        [sys.executable, "-m", "threadworks", "up"],
-        env=os.environ
-        | {"THREADWORKS_DATA_DIR": data_dir, "THREADWORKS_PORT": "0", "THREADWORKS_LOG_LEVEL": "warning"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    kafka = ""
-    assert up.stdout is not None
-    for line in up.stdout:
-        if found := re.match(r"Kafka is at (\S+);", line):
-            kafka = found[1]
-        if found := re.match(r"ready url=(\S+)", line):
-            return up, found[1], kafka
-    raise SystemExit("threadworks up did not get ready")
 
 
 def wait_for(url: str) -> None:

@@ -1,0 +1,69 @@
+"""The streaming part of `make bench`: time to the first delta, age of tokens, and what a token costs.
+
+Everything is on this machine: the paced model, `threadworks up`, the load. The model's own wait is taken off.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import orjson
+from measured_installation import Processes, start_threadworks
+from threadworks.local_servers.ports import free_port
+
+BENCH: Final = Path(__file__).resolve().parent
+PACE: Final = 50
+"""Tokens a second of each stream."""
+STEPS: Final = ((1, 10, 50), (20, 20, 100), (100, 60, 500))
+"""(streams at once, seconds, tokens of each)."""
+
+
+def load(url: str, streams: int, seconds: int, tokens: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, BENCH / "stream_load.py", url, str(streams), str(seconds), str(PACE), str(tokens)],
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    measured: dict[str, float] = orjson.loads(done.stdout)
+    return measured
+
+
+def main() -> int:
+    port, broken = free_port(), 0.0
+    model = subprocess.Popen([sys.executable, BENCH / "paced_model.py", str(port)])
+    with tempfile.TemporaryDirectory(prefix="threadworks-bench-") as data_dir:
+        up, url, _ = start_threadworks(
+            data_dir, OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1", OPENAI_API_KEY="sk-none-is-needed"
+        )
+        try:
+            processes = Processes(up.pid)
+            for streams, seconds, tokens in STEPS:
+                cpu = processes.cpu()
+                seen = load(url, streams, seconds, tokens)
+                spent = {name: after - cpu.get(name, 0.0) for name, after in processes.cpu().items()}
+                broken += seen["broken"]
+                print(f"{streams} streams at once, {PACE} tokens/s each, {os.cpu_count()} cores for everything")
+                print(
+                    f"  first delta  p50 {seen['first_p50_ms']:7.1f} ms   p99 {seen['first_p99_ms']:7.1f} ms"
+                    f"   token hop  p50 {seen['hop_p50_ms']:6.1f} ms   p99 {seen['hop_p99_ms']:6.1f} ms"
+                )
+                rate = seen["tokens_per_second"]
+                print(f"  {seen['streams']:.0f} streams, {seen['broken']:.0f} broken, {rate:.0f} tokens/s")
+                print(
+                    "  CPU µs/token "
+                    + "  ".join(f"{name} {s / max(1, seen['tokens']) * 1e6:.0f}" for name, s in spent.items())
+                )
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.wait(120)
+            model.terminate()
+            model.wait(10)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
