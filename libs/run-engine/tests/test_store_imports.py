@@ -11,11 +11,11 @@ import pytest
 from engine_world import World, answer, call, new_id, user
 from imported import BEGAN
 from run_engine.domain.drafts import NewRun, PageRequest
+from run_engine.domain.import_errors import BelongsElsewhere, CallsScattered, ComesTwice, MadeHere
 from run_engine.domain.imports import ImportedObject, ImportRefused
 from run_engine.domain.objects import Run, RunStep, Usage
 from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
 from run_engine.errors import NotFound, ThreadBusy
-from run_engine.import_errors import BelongsElsewhere, CallsScattered, ComesTwice, MadeHere
 from run_engine.store.exports import Exports
 from run_engine.store.imports import Imports
 

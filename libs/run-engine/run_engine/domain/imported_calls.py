@@ -10,10 +10,10 @@ from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
 from run_engine.domain import ids
+from run_engine.domain.import_errors import CallsScattered
 from run_engine.domain.imports import ImportBatch, ImportRefusal, Stored, StoredRun, steps_of_calls
 from run_engine.domain.objects import Run, RunStep, ToolCall
 from run_engine.domain.status import RunStatus, StepStatus
-from run_engine.import_errors import CallsScattered
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from run_engine.domain.files import File
+from run_engine.domain.import_errors import BelongsElsewhere, ComesTwice, MadeHere
 from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread
 from run_engine.errors import EngineError, NotFound, ThreadBusy
-from run_engine.import_errors import BelongsElsewhere, ComesTwice, MadeHere
 
 ImportedObject = Assistant | File | Thread | Message | Run | RunStep
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
+from run_engine.domain.import_errors import BelongsElsewhere, CallsScattered, ComesTwice, MadeHere
 from run_engine.domain.imports import ImportedObject, ImportRefusal, ImportRefused
 from run_engine.errors import NotFound, ThreadBusy
-from run_engine.import_errors import BelongsElsewhere, CallsScattered, ComesTwice, MadeHere
 
 from gateway.application.ports import ImportStore
 from gateway.entrypoints.http.exchange import Call, Reply
