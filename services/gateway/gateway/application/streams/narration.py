@@ -67,11 +67,10 @@ class Narration:
         if self.ended or log.seq < self._after.seq:
             return out
         happenings = log.happenings
-        while self._next < len(happenings):
-            self._happen(happenings[self._next], out)
+        while self._next < len(happenings) and not self._over(out):
             self._next += 1
-            if self.ended:
-                return out
+            self._happen(happenings[self._next - 1], out)
+        self.ended = self._over(out)
         if self._open is not None:
             self._tell_text(self._open, log.text_of(self._open.step.id), out)
         return out
@@ -108,7 +107,10 @@ class Narration:
         self._tell(RunTold(self._place(), status.value, run), out)
         if status.ended or self._is_for_client(status):
             out.append(EndTold(self._place()))
-            self.ended = True
+
+    @staticmethod
+    def _over(out: list[Told]) -> bool:
+        return bool(out) and isinstance(out[-1], EndTold)
 
     def _is_for_client(self, status: RunStatus) -> bool:
         return status is RunStatus.REQUIRES_ACTION and not self._through_actions and self._seq > self._after.seq
@@ -179,10 +181,10 @@ class Narration:
 
 def _passage_told(opened: _Open, passage: Passage, place: Place) -> Told:
     if passage.call is not None:
-        return CallTold(place, opened.step.id, passage.index, passage.call.id, passage.call.name)
+        return CallTold(place, opened.step.id, passage.number, passage.call.id, passage.call.name)
     if opened.message is None or isinstance(passage.part, int):
-        return ArgumentsTold(place, opened.step.id, passage.index, passage.text)
-    return TextTold(place, opened.message.id, passage.index, passage.part, passage.text, passage.offset == 0)
+        return ArgumentsTold(place, opened.step.id, passage.number, passage.text)
+    return TextTold(place, opened.message.id, passage.number, passage.part, passage.text, passage.offset == 0)
 
 
 def _begun(step: RunStep) -> Message | None:

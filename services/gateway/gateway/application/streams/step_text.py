@@ -26,7 +26,7 @@ class Passage(NamedTuple):
     """Something to tell of a step: the beginning of a call, or text of one part from `offset` on."""
 
     part: Part
-    index: int
+    number: int
     call: Call | None
     offset: int
     text: str
@@ -96,15 +96,15 @@ class StepText:
     def passages(self, start: int) -> Iterator[Passage]:
         """Give what is known and comes after the first `start` (code points and beginnings of calls)."""
         begins = 0
-        for index, (part, known) in enumerate(self._in_order()):
+        for number, (part, known) in enumerate(self._in_order()):
             opening = 0 if known.call is None else 1
             end = begins + opening + known.length
             if start < end:
                 if opening and start <= begins:
-                    yield Passage(part, index, known.call, 0, "", begins + 1)
+                    yield Passage(part, number, known.call, 0, "", begins + 1)
                 offset = max(0, start - begins - opening)
                 if offset < known.length:
-                    yield Passage(part, index, None, offset, known.since(offset), end)
+                    yield Passage(part, number, None, offset, known.since(offset), end)
             begins = end
 
     def units(self) -> int:

@@ -46,32 +46,32 @@ class MessageTold(NamedTuple):
 
 
 class TextTold(NamedTuple):
-    """What comes next of a message. `first` where it is the beginning of its content part."""
+    """What comes next of content part `number` of a message. `first` where it is the beginning of that part."""
 
     place: Place
     message_id: str
-    index: int
+    number: int
     kind: TextKind
     text: str
     first: bool
 
 
 class CallTold(NamedTuple):
-    """A tool call begins."""
+    """The tool call `number` of a step begins."""
 
     place: Place
     step_id: str
-    index: int
+    number: int
     call_id: str
     name: str
 
 
 class ArgumentsTold(NamedTuple):
-    """What comes next of the arguments of a tool call."""
+    """What comes next of the arguments of the tool call `number`."""
 
     place: Place
     step_id: str
-    index: int
+    number: int
     text: str
 
 
