@@ -11,13 +11,14 @@ import pytest_asyncio
 from engine_world import answer, call, new_id
 from event_bus.in_process import InProcessBus
 from file_store import FileStore
-from gateway.bootstrap import openai
+from gateway.bootstrap import openai, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
 from run_engine.domain.objects import Usage
 from run_engine.process import EngineProcess
 from run_engine.store.database import Database
+from starlette.types import ASGIApp
 
 _numbers = itertools.count()
 RACES, DUPLICATES = 50, 50
@@ -103,12 +104,15 @@ REQUESTS: dict[str, Callable[[Any], Awaitable[Request]]] = {
     "/v1/threads/{thread_id}/runs/{run_id}/cancel": cancel,
     "/v1/threads/{thread_id}/runs/{run_id}/submit_tool_outputs": submit_tool_outputs,
 }
-BY_FORM = {"/v1/files"}
+APART = {"/v1/files", "/v1/import"}
+"""The one takes a form, and the field facts do not know the other."""
 
 
 def test_every_post_is_tried_here(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> None:
-    served = {path for path, handlers in openai(engine, settings, stored).paths if "POST" in handlers}
-    assert served == {*REQUESTS, *BY_FORM}
+    surfaces = [openai(engine, settings, stored), transfer(engine)]
+    served = {path for surface in surfaces for path, handlers in surface.paths if "POST" in handlers}
+    assert served == {*REQUESTS, *APART}
+    assert all(surface.keyed is not None for surface in surfaces)
 
 
 @pytest.mark.parametrize("prepare", REQUESTS.values(), ids=REQUESTS)
@@ -207,6 +211,20 @@ async def test_what_was_committed_with_a_key_is_published(caller: Any) -> None:
     async with asyncio.timeout(10):
         while await caller.count("outbox"):
             await asyncio.sleep(0.01)
+
+
+async def test_an_import_is_one_too(caller: Any, app: ASGIApp) -> None:
+    thread = await caller.get(f"/threads/{await caller.thread()}")
+    body, key = {"objects": [thread | {"id": "thread_imported"}]}, new_key()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://gateway/v1", headers=caller.http.headers
+    ) as http:
+        refused = await http.post("/import", json={"objects": [{"object": "thread"}]}, headers=key)
+        first, again = [await http.post("/import", json=body, headers=key) for _ in range(2)]
+        other = await http.post("/import", json={"objects": []}, headers=key)
+    assert [reply.status_code for reply in (refused, first, again, other)] == [400, 200, 200, 409]
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
 
 
 async def test_an_upload_is_one_file_however_its_form_is_written(caller: Any, settings: GatewaySettings) -> None:
