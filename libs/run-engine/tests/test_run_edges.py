@@ -81,6 +81,21 @@ async def test_a_call_that_may_take_for_ever_may_take_a_day(world: World) -> Non
     await world.gateway.runs.cancel(world.tenant, run.thread_id, run.id)
 
 
+async def test_no_number_of_tool_rounds_keeps_a_run_alive_for_ever(world: World) -> None:
+    run = await world.parked(call("moodle", timeout=1000.0))
+    extended = run.expires_at
+    assert extended is not None
+    assert (extended - run.created_at).total_seconds() > 1000
+    # Its own life ended a second ago, and the extension is what it lives of.
+    await world.sql("UPDATE runs SET life_ends_at = clock_timestamp() - interval '1 s' WHERE id = $1", run.id)
+    (asked,) = (await world.sql("SELECT id FROM tool_calls WHERE run_id = $1", run.id))[0]
+    await world.gateway.answers.complete(world.tenant, run.id, asked, "x")
+    worker = await world.live_worker()
+    again = await world.claimed(worker, run)
+    await worker.driving.park(again, new_id("step"), [call("moodle", timeout=5000.0)], Usage())
+    assert (await world.read(run)).expires_at == extended
+
+
 async def test_a_run_outlives_the_deadline_of_a_call_long_enough_to_be_told_of_it(lonely_world: World) -> None:
     """Otherwise a call that is allowed more time than its run has left could only ever end in an expired run."""
     world = lonely_world

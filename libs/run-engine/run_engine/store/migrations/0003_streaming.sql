@@ -1,6 +1,7 @@
 -- oldest code that can live with this schema: 1
 --
--- Streams: which gateway reads which partition of the deltas, who streams a run, and steps that begin in the open.
+-- Streams: which gateway reads which partition of the deltas, who streams a run, and steps that begin in the open. And
+-- a bound on the life of runs that call tools.
 
 -- One row a partition of threadworks.run-deltas.v1. A slot belongs to a gateway as long as its liveness row is renewed.
 CREATE TABLE stream_slots (
@@ -12,6 +13,10 @@ INSERT INTO stream_slots (slot) SELECT generate_series(0, 63);
 
 -- The slots of the gateways that stream the run: a set. Where it is empty, a step is written at its end only.
 ALTER TABLE runs ADD COLUMN stream_slots smallint[] NOT NULL DEFAULT '{}';
+
+-- When the run expires but for the tool services that it waits for: only a run still inside its own life is extended, so
+-- no number of tool rounds keeps one alive for ever. Null until the first extension.
+ALTER TABLE runs ADD COLUMN life_ends_at timestamptz;
 
 -- The step_details of a step.
 CREATE FUNCTION step_details(s run_steps) RETURNS jsonb LANGUAGE sql STABLE AS $$

@@ -197,13 +197,18 @@ WITH locked AS MATERIALIZED (
                'name', name, 'arguments', arguments)) ORDER BY index) FILTER (WHERE service IS NULL) AS required
     FROM calls
 ), parked AS (
-    -- A run that waits for a service outlives the deadline of its call, and long enough for the model to be told of it.
+    -- A run that waits for a service outlives the deadline of its call, and long enough for the model to be told of it:
+    -- at the most so long beyond its own life.
     UPDATE runs r SET status = CASE WHEN tally.client > 0 THEN 'requires_action' ELSE 'awaiting_tools' END,
                       worker = NULL, seq = r.seq + 2, open_client_calls = tally.client,
-                      open_server_calls = tally.server, expires_at = greatest(r.expires_at, tally.deadline + interval '60 s'),
+                      open_server_calls = tally.server, life_ends_at = coalesce(r.life_ends_at, r.expires_at),
+                      expires_at = CASE
+                          WHEN tally.deadline IS NOT NULL AND moment.now < coalesce(r.life_ends_at, r.expires_at)
+                          THEN greatest(r.expires_at, tally.deadline + interval '60 s') ELSE r.expires_at END,
                       prompt_tokens = r.prompt_tokens + :prompt_tokens,
                       completion_tokens = r.completion_tokens + :completion_tokens
-    FROM locked, tally WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id AND tally.client + tally.server > 0
+    FROM locked, tally, moment
+    WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id AND tally.client + tally.server > 0
     RETURNING r.tenant_id, r.thread_id, r.id, r.seq, r.attempt, r.status, run_snapshot(r) AS snapshot
 ), published AS MATERIALIZED (
     SELECT emit_run_event(:worker, p.tenant_id, p.thread_id, p.id, p.seq - 1, p.attempt,
