@@ -119,7 +119,7 @@ class ImportedText(Body):
     model_config = OPEN
 
     value: str
-    annotations: Several[dict[str, Any]]
+    annotations: Several[dict[str, Any]] | None = None
 
 
 class ImportedTextPart(Body):
@@ -190,9 +190,16 @@ class ImportedMessage(Imported):
             completed_at=moment_or_none(self.completed_at),
             incomplete_at=moment_or_none(self.incomplete_at),
             role=self.role,
-            content=given["content"],
+            content=[_whole(part) for part in given["content"]],
             assistant_id=self.assistant_id,
             run_id=self.run_id,
             attachments=given.get("attachments"),
             metadata=self.metadata or {},
         )
+
+
+def _whole(part: dict[str, Any]) -> dict[str, Any]:
+    # Not every dump has the empty list, and no reply is without it.
+    if part["type"] != "text" or part["text"].get("annotations") is not None:
+        return part
+    return {**part, "text": {**part["text"], "annotations": []}}
