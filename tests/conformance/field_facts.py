@@ -1,7 +1,8 @@
 """Holds every reply of a suite to the field facts of the OpenAI API (`openai-assistants.json`, beside this file).
 
-Suites load this module by its path and hang `FieldFacts.sees` (or `sees_async`) into their HTTP client as a response
-hook; at the end they assert that `problems` is empty. `operations` tells which ones were seen to succeed.
+Suites hang `FieldFacts.sees` (or `sees_async`) into their HTTP client as a response hook, or run their clients through
+the recording proxy (`tests/recording_proxy.py`); at the end they assert that `problems` is empty. `operations` tells
+which ones were seen to succeed.
 
 The facts are an OpenAPI 3.1 document. Two readings of it are ours: `nullable: true` means "or null", as it did in
 OpenAPI 3.0, and the ids of an empty page are null, as the API sent them.
@@ -15,9 +16,17 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import orjson
+from conformance.stream_facts import StreamFacts
+from conformance.stream_order import Beginning
 
 DOCUMENT = Path(__file__).with_name("openai-assistants.json")
 _METHODS = ("get", "post", "delete")
+_STREAM = "text/event-stream"
+_BEGINNINGS: tuple[tuple[str, Beginning], ...] = (
+    ("/threads/runs", "thread"),
+    ("/runs", "run"),
+    ("/submit_tool_outputs", "outputs"),
+)
 
 
 class FieldFacts:
@@ -33,6 +42,7 @@ class FieldFacts:
             (re.compile(re.escape(prefix) + re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), path, operations)
             for path, operations in sorted(facts["paths"].items(), key=lambda item: item[0].count("{"))
         ]
+        self._event_schemas = dict(_event_schemas(facts["components"]["schemas"]))
         self._validators: dict[str, Any] = {}
         self.problems: list[str] = []
         self.operations: set[tuple[str, str]] = set()
@@ -40,12 +50,30 @@ class FieldFacts:
     def sees(self, response: httpx.Response) -> None:
         """Response hook of a synchronous client."""
         response.read()
-        self.check(response.request.method, response.request.url.path, response.status_code, response.content)
+        self._check_response(response)
 
     async def sees_async(self, response: httpx.Response) -> None:
         """Response hook of an asynchronous client."""
         await response.aread()
-        self.check(response.request.method, response.request.url.path, response.status_code, response.content)
+        self._check_response(response)
+
+    def _check_response(self, response: httpx.Response) -> None:
+        method, path = response.request.method, response.request.url.path
+        if response.headers.get("content-type", "").startswith(_STREAM):
+            stream = self.stream(method, path)
+            stream.feed(response.content)
+            stream.end()
+            self.problems += stream.problems
+        else:
+            self.check(method, path, response.status_code, response.content)
+
+    def stream(self, method: str, path: str) -> StreamFacts:
+        """Begin to hold a streamed reply to the facts. Its problems are its own until whoever feeds it takes them."""
+        beginning = None
+        if method == "POST":
+            self.operations.add((method, self._operation(method, path)[0]))
+            beginning = next(begins for end, begins in _BEGINNINGS if path.endswith(end))
+        return StreamFacts(self._event_schemas, self.violations, beginning)
 
     def check(self, method: str, path: str, status: int, content: bytes) -> None:
         """Validate one reply, and remember what is wrong with it."""
@@ -85,6 +113,18 @@ class FieldFacts:
         """Every (method, path) of the document."""
         for _, template, operations in self._routes:
             yield from ((method.upper(), template) for method in _METHODS if method in operations)
+
+
+def _event_schemas(schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every event of a stream that has an object as its payload, with the schema of that."""
+    for each in schemas["AssistantStreamEvent"]["oneOf"]:
+        described = schemas[each["$ref"].rpartition("/")[2]]
+        for event in described.get("oneOf", [described]):
+            data, names = event["properties"]["data"], event["properties"]["event"]["enum"]
+            if "$ref" in data:
+                yield from ((name, data["$ref"].rpartition("/")[2]) for name in names)
+    # The document says `Error`, and no SDK reads that: they look for the envelope of every other error.
+    yield "error", "ErrorResponse"
 
 
 def _read_nullable(node: Any) -> Any:

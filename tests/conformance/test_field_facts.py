@@ -1,21 +1,10 @@
 """The recorder itself: it must find what it is there to find."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import orjson
 import pytest
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("field_facts", Path(__file__).with_name("field_facts.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from conformance.field_facts import FieldFacts
 
 RUN: dict[str, Any] = {
     "id": "run_1",
@@ -48,18 +37,18 @@ PATH = "/v1/threads/thread_1/runs/run_1"
 
 
 @pytest.fixture
-def facts() -> Any:
-    return _load().FieldFacts()
+def facts() -> FieldFacts:
+    return FieldFacts()
 
 
-def test_a_complete_object_passes_and_is_counted(facts: Any) -> None:
+def test_a_complete_object_passes_and_is_counted(facts: FieldFacts) -> None:
     facts.check("GET", PATH, 200, orjson.dumps(RUN))
     assert facts.problems == []
     assert facts.operations == {("GET", "/threads/{thread_id}/runs/{run_id}")}
 
 
 @pytest.mark.parametrize("key", sorted(RUN))
-def test_every_missing_required_key_is_found(facts: Any, key: str) -> None:
+def test_every_missing_required_key_is_found(facts: FieldFacts, key: str) -> None:
     facts.check("GET", PATH, 200, orjson.dumps({name: value for name, value in RUN.items() if name != key}))
     assert len(facts.problems) == 1
     assert key in facts.problems[0]
@@ -80,18 +69,18 @@ def test_every_missing_required_key_is_found(facts: Any, key: str) -> None:
         ("metadata", {"a": 1}),
     ],
 )
-def test_wrong_values_are_found(facts: Any, key: str, value: Any) -> None:
+def test_wrong_values_are_found(facts: FieldFacts, key: str, value: Any) -> None:
     facts.check("GET", PATH, 200, orjson.dumps({**RUN, key: value}))
     assert len(facts.problems) >= 1
 
 
 @pytest.mark.parametrize("key", ["truncation_strategy", "tool_choice", "response_format", "expires_at", "usage"])
-def test_nullable_means_or_null(facts: Any, key: str) -> None:
+def test_nullable_means_or_null(facts: FieldFacts, key: str) -> None:
     facts.check("GET", PATH, 200, orjson.dumps({**RUN, key: None}))
     assert facts.problems == []
 
 
-def test_ids_of_a_page_are_null_only_where_it_is_empty(facts: Any) -> None:
+def test_ids_of_a_page_are_null_only_where_it_is_empty(facts: FieldFacts) -> None:
     page = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     facts.check("GET", "/v1/threads/thread_1/runs", 200, orjson.dumps(page))
     assert facts.problems == []
@@ -99,7 +88,7 @@ def test_ids_of_a_page_are_null_only_where_it_is_empty(facts: Any) -> None:
     assert len(facts.problems) == 1
 
 
-def test_errors_have_to_be_in_the_envelope(facts: Any) -> None:
+def test_errors_have_to_be_in_the_envelope(facts: FieldFacts) -> None:
     envelope = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": None}}
     facts.check("POST", "/v1/anything", 400, orjson.dumps(envelope))
     assert facts.problems == []
@@ -108,7 +97,7 @@ def test_errors_have_to_be_in_the_envelope(facts: Any) -> None:
     assert len(facts.problems) == 2
 
 
-def test_the_path_with_fewer_variables_is_meant(facts: Any) -> None:
+def test_the_path_with_fewer_variables_is_meant(facts: FieldFacts) -> None:
     facts.check("POST", "/v1/threads/runs", 200, orjson.dumps(RUN))
     assert facts.problems == []
     assert facts.operations == {("POST", "/threads/runs")}
