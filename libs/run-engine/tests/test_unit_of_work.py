@@ -77,6 +77,7 @@ async def test_a_part_that_fails_is_undone_alone(world: World) -> None:
     with pytest.raises(NotFound):
         await world.gateway.threads.get(world.tenant, undone.id)
     threads = await world.sql("SELECT thread_id FROM outbox WHERE id = ANY($1)", world.gateway.outbox_ids)
+    assert len(threads) == len(world.gateway.outbox_ids), "of what was undone, nothing is told"
     assert {row["thread_id"] for row in threads} == {kept.id, parked.thread_id}
 
 
