@@ -1,16 +1,23 @@
 """Repetitions that come to one process wait for each other there, and not on connections to the database."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
+import httpx
 import pytest
+from file_store import FileStore
 from gateway.application import idempotency
 from gateway.application.idempotency import Idempotency
+from gateway.bootstrap import openai
+from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.bytes_reply import BytesReply
-from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.exchange import Call, Reply, StreamReply, StreamStart
 from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.refusals import refusal_of
-from run_engine.errors import KeyInUse
+from gateway.settings import GatewaySettings
+from run_engine.errors import DatabaseUnavailable, KeyInUse
 from run_engine.process import EngineProcess
 from run_engine.store.idempotency import IdempotencyKeys, KeptReply, KeyedRequest
 
@@ -152,5 +159,75 @@ async def test_a_reply_that_cannot_be_kept_is_a_fault() -> None:
     async def handler(_call: Call) -> BytesReply:
         return BytesReply(200, nothing(), 0, ())
 
-    with pytest.raises(TypeError, match="cannot be kept"):
+    with pytest.raises(TypeError, match="a BytesReply, which cannot be kept"):
         await KeyedRequests(Idempotency(Remembered())).answer(b"a", "POST /", a_call(), handler)
+
+
+START = StreamStart("thread_1", "run_1", "run_1:0")
+
+
+async def events(*texts: bytes) -> AsyncGenerator[bytes, None]:
+    for text in texts:
+        yield text
+
+
+async def join(_call: Call, start: StreamStart) -> StreamReply:
+    return StreamReply(events(b"joined after ", start.after.encode()), start, ((b"x-own", b"1"),))
+
+
+async def test_a_repetition_of_a_stream_joins_it() -> None:
+    async def handler(_call: Call) -> StreamReply:
+        return StreamReply(events(b"first"), START)
+
+    keyed = KeyedRequests(Idempotency(Remembered()), join)
+    first = await keyed.answer(b"a", "POST /", a_call(), handler)
+    again = await keyed.answer(b"a", "POST /", a_call(), handler)
+    assert isinstance(first, StreamReply)
+    assert isinstance(again, StreamReply)
+    assert [text async for text in first.events] == [b"first"]
+    assert [text async for text in again.events] == [b"joined after ", b"run_1:0"]
+    assert (first.headers, again.headers) == ((), ((b"x-own", b"1"), (b"idempotent-replayed", b"true")))
+    assert again.start == START
+
+
+async def test_what_was_not_committed_is_not_streamed() -> None:
+    class Away(Remembered):
+        async def once(self, request: KeyedRequest, effect: Any) -> KeptReply | None:
+            await effect()
+            raise DatabaseUnavailable
+
+    made = StreamReply(events(b"never"), START)
+
+    async def handler(_call: Call) -> StreamReply:
+        return made
+
+    with pytest.raises(DatabaseUnavailable):
+        await KeyedRequests(Idempotency(Away()), join).answer(b"a", "POST /", a_call(), handler)
+    assert [text async for text in made.events] == []
+
+
+async def test_a_stream_over_http(
+    caller: Any, engine: EngineProcess, stored: FileStore, settings: GatewaySettings
+) -> None:
+    async def handler(_call: Call) -> StreamReply:
+        return StreamReply(events(b"event: a\n\n", b"event: b\n\n"), START)
+
+    surface = Surface(
+        openai(engine, settings, stored).dialect,
+        [("/v1/streams", {"POST": handler})],
+        KeyedRequests(Idempotency(IdempotencyKeys(engine.database)), join),
+    )
+    app = build_app([surface], largest_body=1024, draining=Draining())
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://gateway/v1", headers=caller.http.headers
+    ) as http:
+        plain, first, again = [
+            await http.post("/streams", headers=headers) for headers in ({}, *[{"idempotency-key": "a"}] * 2)
+        ]
+    assert plain.text == first.text == "event: a\n\nevent: b\n\n"
+    assert again.text == "joined after run_1:0"
+    assert again.headers["idempotent-replayed"] == "true"
+    for reply in (plain, first, again):
+        assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert reply.headers["cache-control"] == "no-cache"
+        assert "content-length" not in reply.headers

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 from fastapi import Request, Response
@@ -16,15 +16,17 @@ from starlette.requests import ClientDisconnect
 
 from gateway.entrypoints.http.body import BodyTooLarge
 from gateway.entrypoints.http.bytes_reply import BytesReply, BytesResponse
-from gateway.entrypoints.http.exchange import Call, Headers, Reply
+from gateway.entrypoints.http.exchange import Call, Headers, Reply, StreamReply
 from gateway.entrypoints.http.idempotency import HEADER, KeyedRequests
 from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
 
 log = structlog.get_logger(__name__)
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Reply | BytesReply]]
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply | BytesReply | StreamReply]]
 Handlers: TypeAlias = Mapping[str, Handler]
 """The operations of one path by HTTP method. GET answers HEAD too."""
+
+_EVENT_STREAM: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 class UnknownRoute(Exception):
@@ -104,7 +106,7 @@ class Endpoint:
             self._log_failure(error, request.method, response.request_id, reply.status)
         return response
 
-    async def _answer(self, request: Request) -> Reply | BytesReply:
+    async def _answer(self, request: Request) -> Reply | BytesReply | StreamReply:
         scope = request.scope
         handler = self._handlers.get(request.method)
         if handler is None:
@@ -127,19 +129,25 @@ class Endpoint:
         return await handler(call)
 
     def _response(
-        self, request: Request, reply: Reply | BytesReply, began: float | None, *, lingering: bool = False
+        self,
+        request: Request,
+        reply: Reply | BytesReply | StreamReply,
+        began: float | None,
+        *,
+        lingering: bool = False,
     ) -> ReplyResponse | BytesResponse:
         response: ReplyResponse | BytesResponse
-        if isinstance(reply, BytesReply):
-            response = BytesResponse(reply, closing=self._draining.begun)
-        else:
+        if isinstance(reply, Reply):
             response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
+        else:
+            pieces = reply if isinstance(reply, BytesReply) else _as_pieces(reply)
+            response = BytesResponse(pieces, closing=self._draining.begun)
         log.debug(
             "request answered",
             action="request",
             method=request.method,
             route=self._template,
-            status=reply.status,
+            status=response.status_code,
             milliseconds=None if began is None else round((time.monotonic() - began) * 1000, 1),
             request_id=response.request_id,
         )
@@ -165,3 +173,7 @@ class Endpoint:
             action="request_failed",
             trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         )
+
+
+def _as_pieces(reply: StreamReply) -> BytesReply:
+    return BytesReply(HTTPStatus.OK, reply.events, None, (*_EVENT_STREAM, *reply.headers))

@@ -1,6 +1,6 @@
 """A request as handlers see it, and the reply they give. Made and sent by `endpoint`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +18,25 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     """JSON text."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """Where the stream of a run begins, for a repetition of its request to join it there."""
+
+    thread_id: str
+    run_id: str
+    after: str
+    """The id of the event before the first one, as in Last-Event-ID."""
+
+
+class StreamReply(NamedTuple):
+    """A reply of server-sent events. `headers` are those besides content-type and x-request-id."""
+
+    events: AsyncGenerator[bytes, None]
+    """Whole events as they are sent. Closed when the client goes; begun only after the commit of what it streams."""
+    start: StreamStart
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 

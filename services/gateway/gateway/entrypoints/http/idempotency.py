@@ -2,12 +2,12 @@
 
 The key is the tenant's, and stands for one request to one path. A request is its repetition where query, media type and
 body are the same, byte for byte. A handler that takes its body in pieces is wrapped in `KeysItself`, and says what its
-request is when it knows, through `Call.once`.
+request is when it knows, through `Call.once`. Of a stream its start is kept: a repetition joins it, and gets all of it.
 """
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -16,16 +16,18 @@ from run_engine.store.idempotency import KeptReply, KeyedRequest
 
 from gateway.application.idempotency import Idempotency
 from gateway.entrypoints.http.bytes_reply import BytesReply
-from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.exchange import Call, Reply, StreamReply, StreamStart
 
 HEADER: Final = b"idempotency-key"
 LONGEST_KEY: Final = 255
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
-_Answer: TypeAlias = Reply | BytesReply
-_Effect: TypeAlias = Callable[[], Awaitable[Reply]]
-_Handler: TypeAlias = Callable[[Call], Awaitable[_Answer]]
+Join: TypeAlias = Callable[[Call, StreamStart], Awaitable[StreamReply]]
+"""Streams a run from a place of its events on."""
+_Keepable: TypeAlias = Reply | StreamReply
+_Effect: TypeAlias = Callable[[], Awaitable[_Keepable]]
+_Handler: TypeAlias = Callable[[Call], Awaitable[_Keepable | BytesReply]]
 
 
 class KeyMalformed(Exception):
@@ -44,12 +46,13 @@ class KeysItself:
 
 
 class KeyedRequests:
-    """Answers requests that have a key with the handlers of all others."""
+    """Answers requests that have a key with the handlers of all others. `join` is the dialect's, if it streams."""
 
-    def __init__(self, idempotency: Idempotency) -> None:
+    def __init__(self, idempotency: Idempotency, join: Join | None = None) -> None:
         self._idempotency = idempotency
+        self._join = join
 
-    async def answer(self, key: bytes, place: str, call: Call, handler: _Handler) -> _Answer:
+    async def answer(self, key: bytes, place: str, call: Call, handler: _Handler) -> _Keepable | BytesReply:
         """Return the reply, the handler's or an earlier one. `place` is what the key is for: method and path.
 
         Raises `KeyMalformed`, `KeyInUse`, `KeyReused`, and what the handler raises.
@@ -57,28 +60,33 @@ class KeyedRequests:
         if not 0 < len(key) <= LONGEST_KEY or _CONTROL.search(key):
             raise KeyMalformed
         name = _digest(place.encode(errors="surrogatepass"), key)
-
-        async def once(fingerprint: bytes, effect: _Effect) -> Reply:
-            return await self._once(KeyedRequest(call.tenant_id, name, fingerprint), effect)
-
-        async def effect() -> Reply:
-            made = await handler(call)
-            if isinstance(made, Reply):
-                return made
-            raise TypeError("the reply to a POST is not at hand as a whole, and cannot be kept")
-
         if isinstance(handler, KeysItself):
+
+            async def once(fingerprint: bytes, effect: Callable[[], Awaitable[Reply]]) -> Reply:
+                reply = await self._once(call, KeyedRequest(call.tenant_id, name, fingerprint), effect)
+                if isinstance(reply, Reply):
+                    return reply
+                raise _unkeepable(reply)
+
             call.once = once
             return await handler(call)
-        media_type = call.headers.get(b"content-type", b"").strip().lower()
-        return await once(_digest(media_type, call.query, await call.body()), effect)
 
-    async def _once(self, request: KeyedRequest, effect: _Effect) -> Reply:
-        made: list[Reply] = []
+        async def effect() -> _Keepable:
+            reply = await handler(call)
+            if isinstance(reply, BytesReply):
+                raise _unkeepable(reply)
+            return reply
+
+        media_type = call.headers.get(b"content-type", b"").strip().lower()
+        fingerprint = _digest(media_type, call.query, await call.body())
+        return await self._once(call, KeyedRequest(call.tenant_id, name, fingerprint), effect)
+
+    async def _once(self, call: Call, request: KeyedRequest, effect: _Effect) -> _Keepable:
+        made: list[_Keepable] = []
 
         async def keepable() -> KeptReply:
             reply = await effect()
-            if reply.status >= HTTPStatus.BAD_REQUEST:
+            if isinstance(reply, Reply) and reply.status >= HTTPStatus.BAD_REQUEST:
                 raise _Refused(reply)
             made.append(reply)
             return _kept(reply)
@@ -87,7 +95,20 @@ class KeyedRequests:
             kept = await self._idempotency.once(request, keepable)
         except _Refused as refused:
             return refused.reply
-        return made.pop() if kept is None else _replayed(kept)
+        except BaseException:
+            # What was not committed is not streamed.
+            for reply in made:
+                if isinstance(reply, StreamReply):
+                    await reply.events.aclose()
+            raise
+        if kept is None:
+            return made.pop()
+        if kept.stream is None:
+            return _replayed(kept)
+        if self._join is None:
+            raise TypeError("a stream was kept by a dialect that has none")
+        joined = await self._join(call, StreamStart(**kept.stream))
+        return joined._replace(headers=(*joined.headers, _REPLAYED))
 
 
 class _Refused(Exception):
@@ -107,7 +128,9 @@ def _digest(*parts: bytes) -> bytes:
     return digest.digest()
 
 
-def _kept(reply: Reply) -> KeptReply:
+def _kept(reply: _Keepable) -> KeptReply:
+    if isinstance(reply, StreamReply):
+        return KeptReply(status=HTTPStatus.OK, stream=asdict(reply.start))
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers)
     return KeptReply(status=reply.status, headers=headers, body=reply.body)
 
@@ -115,3 +138,7 @@ def _kept(reply: Reply) -> KeptReply:
 def _replayed(kept: KeptReply) -> Reply:
     headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers)
     return Reply(kept.status, kept.body, (*headers, _REPLAYED))
+
+
+def _unkeepable(reply: object) -> TypeError:
+    return TypeError(f"the reply to a POST is a {type(reply).__name__}, which cannot be kept")
