@@ -20,6 +20,8 @@ from conformance.stream_facts import StreamFacts
 from conformance.stream_order import Beginning
 
 DOCUMENT = Path(__file__).with_name("openai-assistants.json")
+# What apps of the Assistants API use besides (models, as the official SDK reads them), and our list of threads.
+OTHER_OBJECTS = Path(__file__).with_name("other-objects.json")
 _METHODS = ("get", "post", "delete")
 _STREAM = "text/event-stream"
 _BEGINNINGS: tuple[tuple[str, Beginning], ...] = (
@@ -33,13 +35,16 @@ class FieldFacts:
     """The facts, compiled once, and what was found with them. `prefix` stands before the paths of the document."""
 
     def __init__(self, *, prefix: str = "/v1", document: Path = DOCUMENT) -> None:
-        facts = orjson.loads(document.read_bytes())
+        facts, others = orjson.loads(document.read_bytes()), orjson.loads(OTHER_OBJECTS.read_bytes())
+        for path, operations in others["paths"].items():
+            facts["paths"].setdefault(path, {}).update(operations)
+        facts["components"]["schemas"] |= others["components"]["schemas"]
         self._components = _read_nullable(facts["components"])
         for name, schema in self._components["schemas"].items():
             if re.fullmatch(r"List\w+Response", name):
                 _let_ids_of_empty_pages_be_null(schema)
         self._routes = [
-            (re.compile(re.escape(prefix) + re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), path, operations)
+            (re.compile(re.escape(prefix) + re.sub(r"\\\{(\w+)\\\}", _value, re.escape(path))), path, operations)
             for path, operations in sorted(facts["paths"].items(), key=lambda item: item[0].count("{"))
         ]
         self._event_schemas = dict(_event_schemas(facts["components"]["schemas"]))
@@ -113,6 +118,11 @@ class FieldFacts:
         """Every (method, path) of the document."""
         for _, template, operations in self._routes:
             yield from ((method.upper(), template) for method in _METHODS if method in operations)
+
+
+def _value(variable: re.Match[str]) -> str:
+    # Names of models may have slashes.
+    return ".+" if variable[1] == "model" else "[^/]+"
 
 
 def _event_schemas(schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:

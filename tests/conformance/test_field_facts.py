@@ -88,6 +88,22 @@ def test_ids_of_a_page_are_null_only_where_it_is_empty(facts: FieldFacts) -> Non
     assert len(facts.problems) == 1
 
 
+def test_what_stands_beside_the_document_is_held_to_its_facts(facts: FieldFacts) -> None:
+    model = {"id": "demo", "object": "model", "created": 1, "owned_by": "somebody"}
+    facts.check("GET", "/v1/models", 200, orjson.dumps({"object": "list", "data": [model]}))
+    facts.check("GET", "/v1/models/demo", 200, orjson.dumps(model))
+    thread = {"id": "thread_1", "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
+    page = {"object": "list", "data": [thread], "first_id": "thread_1", "last_id": "thread_1", "has_more": False}
+    facts.check("GET", "/v1/threads", 200, orjson.dumps(page))
+    assert facts.problems == []
+    for missing in model:
+        wrong = {name: value for name, value in model.items() if name != missing}
+        facts.check("GET", "/v1/models/demo", 200, orjson.dumps(wrong))
+    facts.check("GET", "/v1/threads", 200, orjson.dumps({**page, "data": [model]}))
+    assert len(facts.problems) >= len(model) + 1
+    assert ("POST", "/threads") in facts.known_operations(), "the operations of the document stay"
+
+
 def test_errors_have_to_be_in_the_envelope(facts: FieldFacts) -> None:
     envelope = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": None}}
     facts.check("POST", "/v1/anything", 400, orjson.dumps(envelope))

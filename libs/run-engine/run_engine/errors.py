@@ -27,6 +27,24 @@ class ThreadBusy(EngineError):
         self.run_id = run_id
 
 
+class ThreadFull(EngineError):
+    """The thread has no place for so many messages."""
+
+    def __init__(self, thread_id: str, most: int) -> None:
+        super().__init__(f"Thread {thread_id} cannot have more than {most} messages.")
+        self.thread_id = thread_id
+        self.most = most
+
+
+class TooMuchMetadata(EngineError):
+    """A change of metadata would leave more pairs than an object may have."""
+
+    def __init__(self, most: int, got: int) -> None:
+        super().__init__(f"An object has at most {most} pairs of metadata; these would be {got}.")
+        self.most = most
+        self.got = got
+
+
 class IllegalMove(EngineError):
     """The run cannot do that from the status it has."""
 

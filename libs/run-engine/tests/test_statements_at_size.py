@@ -27,7 +27,8 @@ INSERT INTO tenants (id, name) VALUES ('t', 't');
 INSERT INTO workers (id, role) VALUES ('alive', 'test');
 INSERT INTO workers (id, role, renewed_at) SELECT 'dead-' || i, 'test', '-infinity' FROM generate_series(1, 20) i;
 INSERT INTO threads (tenant_id, id, created_at, metadata)
-SELECT 't', 'thread_' || i, now() - i * interval '1 s', '{}' FROM generate_series(1, 3000) i;
+SELECT 't', 'thread_' || i, now() - i * interval '1 s', jsonb_build_object('n', (i % 300)::text, 'one', 'same')
+FROM generate_series(1, 3000) i;
 INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, metadata)
 SELECT 't', 'msg_' || i, 'thread_' || (i % 3000 + 1), now() - i * interval '1 s', 'completed', 'user', '[]', '{}'
 FROM generate_series(1, 15000) i;
@@ -79,7 +80,7 @@ BOUNDS = {
     "high_position": HIGHEST[1],
 }
 THREAD = {"tenant_id": "t", "thread_id": "thread_1"}
-PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21}
+PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21, "most_bytes": 2**24}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,9 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21}
         ("list_messages", {**PAGE, "run_id": None}, 100),
         ("list_messages", {**PAGE, "run_id": None, "ascending": True}, 100),
         ("list_runs", PAGE, 100),
+        ("list_threads", PAGE, 100),
+        ("search_threads", {**PAGE, "metadata": '{"n": "7", "one": "same"}'}, 60),
+        ("delete_message", {**THREAD, "id": "long_7"}, 30),
         ("list_steps", {**PAGE, "thread_id": "thread_2", "run_id": "run_3001"}, 20),
         (
             "end_run",

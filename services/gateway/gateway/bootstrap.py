@@ -5,11 +5,13 @@
 
 from event_bus import EventBus
 from file_store import FileStore, open_file_store
+from observability import register_secret
 from run_engine.process import EngineProcess
 from run_engine.store import assistants, exports, files, imports, messages, runs, tenants, threads
 from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
+from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.file_sweeping import FileSweeping
@@ -17,6 +19,7 @@ from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
+from gateway.application.models import Models
 from gateway.application.runs import Runs
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
@@ -31,6 +34,8 @@ from gateway.settings import GatewaySettings
 def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
     """Return the service, to be started on a started bus. Call it inside the event loop. Raises OSError."""
     stored = open_file_store(settings.files_url, settings.data_dir)
+    if settings.openai_api_key is not None:
+        register_secret(settings.openai_api_key.get_secret_value())
 
     async def open_engine() -> EngineProcess:
         url = settings.database_url.get_secret_value()
@@ -62,6 +67,8 @@ def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) 
     """Return the dialect `/v1` on the stores of the engine. Tests serve it without a socket."""
     database, writer = engine.database, engine.writer
     thread_store = threads.Threads(database, writer)
+    key = settings.openai_api_key
+    server = None if key is None else OpenAIModelServer(base_url=str(settings.openai_base_url), api_key=key)
     return openai_surface(
         authentication=Authentication(tenants.Tenants(database)),
         assistants=assistants.Assistants(database),
@@ -71,6 +78,7 @@ def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) 
         files=Files(files.Files(database), stored),
         attached_files=AttachedFiles(files.Files(database)),
         largest_file=settings.largest_file,
+        models=Models(server),
         idempotency=Idempotency(IdempotencyKeys(database)),
         new_ids=NewIds(),
         poll_after_ms=settings.poll_after_ms,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from file_store import checked_files_url
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,7 +21,7 @@ def _postgresql(url: SecretStr) -> SecretStr:
 class GatewaySettings(BaseSettings):
     """Where the gateway listens, where its database is, and what its dialects allow."""
 
-    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
 
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] = Field(
         description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"
@@ -37,6 +37,16 @@ class GatewaySettings(BaseSettings):
     database_connections: int = Field(default=10, ge=2, le=500)
     """Most connections to PostgreSQL. Statements take about a millisecond, so ten carry thousands of requests a
     second; all processes together must stay below the server's max_connections."""
+    openai_base_url: HttpUrl = Field(
+        default=HttpUrl("https://api.openai.com/v1"),
+        validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
+    )
+    """Address of the OpenAI-compatible API that the orchestrators ask, up to and with /v1: GET /v1/models lists its
+    models."""
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY")
+    )
+    """Key for it. Without one GET /v1/models lists `demo` alone: runs are the orchestrators', which have their own."""
     event_content: Literal["inline", "reference"] = "inline"
     """Whether public events carry text inline or by reference. The production overlay says `reference`."""
     largest_body: int = Field(default=16 * 1024 * 1024, ge=1024)

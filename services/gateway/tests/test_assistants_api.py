@@ -76,7 +76,7 @@ async def test_modify_changes_what_is_named_and_nothing_else(caller: Any) -> Non
     changed = await caller.post(path, {"name": "b", "instructions": None, "temperature": 0, "model": None})
     assert changed == {**made, "name": "b", "instructions": None, "temperature": 0.0}
     changed = await caller.post(path, {"metadata": {"x": "y"}, "response_format": {"type": "json_object"}})
-    assert (changed["metadata"], changed["response_format"]) == ({"x": "y"}, {"type": "json_object"})
+    assert (changed["metadata"], changed["response_format"]) == ({"k": "v", "x": "y"}, {"type": "json_object"})
     changed = await caller.post(
         path,
         {

@@ -215,7 +215,7 @@ def routes() -> Iterator[tuple[str, str, int, str]]:
     # A slash inside an id divides nothing: whoever puts ids of others into a path has encoded them.
     yield "GET", "/threads/thread_1%2Fmessages", 404, "Invalid URL (GET /v1/threads/thread_1/messages)"
     yield "DELETE", "/threads/x%2f..%2fy", 404, "Invalid URL (DELETE /v1/threads/x/../y)"
-    yield "GET", "/threads", 405, "Not allowed to GET on /v1/threads."
+    yield "DELETE", "/threads", 405, "Not allowed to DELETE on /v1/threads."
     yield "PUT", "/threads", 405, "Not allowed to PUT on /v1/threads."
     yield "OPTIONS", "/threads", 405, "Not allowed to OPTIONS on /v1/threads."
     yield "PATCH", "/assistants", 405, "Not allowed to PATCH on /v1/assistants."
@@ -230,7 +230,7 @@ async def test_routes_and_methods(caller: Any, method: str, path: str, status: i
 
 async def test_405_names_what_is_allowed(caller: Any) -> None:
     assert (await caller.http.put("/assistants/asst_1")).headers["allow"] == "GET, POST, DELETE, HEAD"
-    assert (await caller.http.get("/threads")).headers["allow"] == "POST"
+    assert (await caller.http.get("/threads/runs")).headers["allow"] == "POST"
 
 
 async def test_head_is_a_get_without_body(caller: Any) -> None:

@@ -71,6 +71,12 @@ async def create_thread_and_run(caller: Any) -> Request:
     return Request("/threads/runs", body, body | METADATA)
 
 
+async def modify_message(caller: Any) -> Request:
+    thread_id = await caller.thread("hello")
+    message = (await caller.get(f"/threads/{thread_id}/messages"))["data"][0]
+    return Request(f"/threads/{thread_id}/messages/{message['id']}", METADATA, {"metadata": {}})
+
+
 async def modify_run(caller: Any) -> Request:
     return Request(_path(await caller.run()), METADATA, {"metadata": {}})
 
@@ -98,6 +104,7 @@ REQUESTS: dict[str, Callable[[Any], Awaitable[Request]]] = {
     "/v1/threads": create_thread,
     "/v1/threads/{thread_id}": modify_thread,
     "/v1/threads/{thread_id}/messages": create_message,
+    "/v1/threads/{thread_id}/messages/{message_id}": modify_message,
     "/v1/threads/{thread_id}/runs": create_run,
     "/v1/threads/runs": create_thread_and_run,
     "/v1/threads/{thread_id}/runs/{run_id}": modify_run,

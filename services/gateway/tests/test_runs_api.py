@@ -7,6 +7,8 @@ import pytest
 from engine_world import answer, call, new_id
 from run_engine.domain.objects import Usage
 
+FILE_SEARCH_RESULTS = "step_details.tool_calls[*].file_search.results[*].content"
+
 
 async def park(caller: Any, run: Any, *calls: Any) -> None:
     claimed = await caller.worker.driving.claim(caller.tenant, run["id"])
@@ -131,7 +133,7 @@ async def test_a_run_to_its_end(caller: Any) -> None:
     assert ended["usage"] == {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
 
     message = (await caller.get(f"/threads/{run['thread_id']}/messages", limit=1))["data"][0]
-    steps = await caller.get(f"{path_of(run)}/steps", **{"include[]": "step_details.tool_calls[*]"})
+    steps = await caller.get(f"{path_of(run)}/steps", **{"include[]": FILE_SEARCH_RESULTS})
     step = steps["data"][0]
     assert step == {
         "id": step["id"],
@@ -272,7 +274,8 @@ async def test_an_answer_cut_short(caller: Any, reason: str) -> None:
 async def test_metadata_of_a_run_can_be_changed(caller: Any) -> None:
     run = await caller.run(metadata={"a": "b"})
     assert (await caller.post(path_of(run), {}))["metadata"] == {"a": "b"}
-    assert (await caller.post(path_of(run), {"metadata": {"c": "d"}}))["metadata"] == {"c": "d"}
+    assert (await caller.post(path_of(run), {"metadata": {"c": "d"}}))["metadata"] == {"a": "b", "c": "d"}
+    assert (await caller.post(path_of(run), {"metadata": {"a": ""}}))["metadata"] == {"c": "d"}
     assert (await caller.post(path_of(run), {"metadata": None}))["metadata"] == {}
 
 

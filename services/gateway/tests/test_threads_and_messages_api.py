@@ -53,7 +53,8 @@ async def test_modify_thread(caller: Any) -> None:
     made = await caller.post("/threads", {"metadata": {"a": "b"}})
     path = f"/threads/{made['id']}"
     assert await caller.post(path, {}) == made
-    assert (await caller.post(path, {"metadata": {"c": "d"}}))["metadata"] == {"c": "d"}
+    assert (await caller.post(path, {"metadata": {"c": "d"}}))["metadata"] == {"a": "b", "c": "d"}
+    assert (await caller.post(path, {"metadata": {"a": ""}}))["metadata"] == {"c": "d"}
     changed = await caller.post(path, {"tool_resources": {"code_interpreter": {"file_ids": ["file-1"]}}})
     assert changed["tool_resources"] == {"code_interpreter": {"file_ids": ["file-1"]}}
     assert changed["metadata"] == {"c": "d"}

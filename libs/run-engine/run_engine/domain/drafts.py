@@ -11,6 +11,9 @@ from run_engine.domain.objects import Json, Metadata, Role
 
 Item = TypeVar("Item")
 
+MOST_MESSAGES: Final = 100_000
+"""Messages that a thread may have: OpenAI's limit."""
+
 
 class Unset:
     """The type of `UNSET`: this field was not given, leave it (or inherit it) as it is."""
@@ -106,6 +109,8 @@ class PageRequest:
     order: Literal["asc", "desc"] = "desc"
     after: str | None = None
     before: str | None = None
+    most_bytes: int | None = None
+    """Bytes of content above which the page ends early; it has one object at least. None: no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from run_engine.domain.drafts import Changes, NewAssistant, Page, PageRequest
+from run_engine.domain.metadata import merged
 from run_engine.domain.objects import Assistant
 from run_engine.errors import NotFound
 from run_engine.store import rows
@@ -37,11 +38,16 @@ class Assistants:
         return rows.assistant(row)
 
     async def modify(self, tenant_id: str, assistant_id: str, changes: Changes) -> Assistant:
-        """Changes the named fields and no other. Raises `NotFound`."""
+        """Changes the named fields and no other, metadata as `domain.metadata` says.
+
+        Raises `NotFound` and `TooMuchMetadata`.
+        """
         async with self._database.transaction() as session:
             row = await session.one("lock_assistant", tenant_id=tenant_id, id=assistant_id)
             if row is None:
                 raise NotFound("assistant", assistant_id)
+            if "metadata" in changes:
+                changes = {**changes, "metadata": merged(row["metadata"], changes["metadata"])}
             draft = replace(NewAssistant(id=assistant_id, **{name: row[name] for name in _CHANGEABLE}), **changes)
             changed: Any = await session.one("modify_assistant", tenant_id=tenant_id, **assistant_values(draft))
         return rows.assistant(changed)

@@ -225,6 +225,9 @@ async def _prepare(connection: Any) -> None:
         encoder=lambda value: b"\x01" + encode_json(value),
         decoder=lambda data: orjson.loads(data[1:]),
     )
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", format="binary", encoder=encode_json, decoder=orjson.loads
+    )
 
 
 async def _keep(connection: Any) -> None:

@@ -107,6 +107,7 @@ class Driving:
             high_time=HIGHEST[0],
             high_position=HIGHEST[1],
             limit=None,
+            most_bytes=None,
         )
         return [rows.step(row) for row in found]
 

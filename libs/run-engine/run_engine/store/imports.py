@@ -108,6 +108,7 @@ async def _write(session: Session, tenant_id: str, batch: ImportBatch, stored: S
     await write("import_runs", _columns(batch.runs.values()))
     locks = new_locks(batch, stored)
     await session.all("import_locks", tenant_id=tenant_id, thread_ids=list(locks), run_ids=list(locks.values()))
+    await session.all("count_imported_messages", tenant_id=tenant_id, ids=batch.touched_threads())
     await _write_steps(session, tenant_id, batch, plan)
 
 

@@ -2,24 +2,29 @@
 
 from collections.abc import Sequence
 
-from run_engine.domain.drafts import NewMessage, Page, PageRequest
-from run_engine.domain.objects import Message
+from run_engine.domain.drafts import MOST_MESSAGES, NewMessage, Page, PageRequest
+from run_engine.domain.metadata import merged
+from run_engine.domain.objects import Message, Metadata
 from run_engine.errors import NotFound, ThreadBusy
 from run_engine.store import rows
 from run_engine.store.database import Database
 from run_engine.store.paging import HIGHEST, fetch_page
+from run_engine.store.thread_room import require_room
 from run_engine.store.writer import Writer
 
 
 class Messages:
-    """Add, read and list messages of a thread."""
+    """Add, read, change, delete and list messages of a thread."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
 
     async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
-        """Adds a message; a user's is published as message.created. Raises `NotFound` and `ThreadBusy`."""
+        """Adds a message; a user's is published as message.created.
+
+        Raises `NotFound`, `ThreadBusy` and `ThreadFull`.
+        """
         while True:
             row = await self._database.one(
                 "create_message",
@@ -31,6 +36,7 @@ class Messages:
                 content=draft.content,
                 attachments=draft.attachments or [],
                 metadata=draft.metadata,
+                most_messages=MOST_MESSAGES,
             )
             if row is not None:
                 self._writer.committed(row["outbox_ids"])
@@ -40,7 +46,9 @@ class Messages:
                 raise NotFound("thread", thread_id)
             if thread["active_run"] is not None:
                 raise ThreadBusy(thread_id, thread["active_run"])
-            # The run ended between the two statements: the thread is free now.
+            if thread["message_count"] >= MOST_MESSAGES:
+                await require_room(self._database, tenant_id, thread_id, 1)
+            # The run ended between the two statements, or there was room after all: the thread is free now.
 
     async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
         """Raises `NotFound`."""
@@ -48,6 +56,28 @@ class Messages:
         if row is None:
             raise NotFound("message", message_id)
         return rows.message(row)
+
+    async def modify(self, tenant_id: str, thread_id: str, message_id: str, metadata: Metadata | None) -> Message:
+        """Changes the metadata as `domain.metadata` says. Raises `NotFound` and `TooMuchMetadata`."""
+        place = {"tenant_id": tenant_id, "thread_id": thread_id, "id": message_id}
+        async with self._database.transaction() as session:
+            row = await session.one("message_for_change", **place)
+            if row is None:
+                raise NotFound("message", message_id)
+            changed = await session.row("modify_message", **place, metadata=merged(row["metadata"], metadata))
+        return rows.message(changed)
+
+    async def delete(self, tenant_id: str, thread_id: str, message_id: str) -> None:
+        """Deletes a message. Raises `NotFound`, and `ThreadBusy` while a run is active, which reads the thread."""
+        place = {"tenant_id": tenant_id, "thread_id": thread_id, "id": message_id}
+        while await self._database.one("delete_message", **place) is None:
+            thread = await self._database.one("get_thread", tenant_id=tenant_id, id=thread_id)
+            if thread is None:
+                raise NotFound("thread", thread_id)
+            await self.get(tenant_id, thread_id, message_id)
+            if thread["active_run"] is not None:
+                raise ThreadBusy(thread_id, thread["active_run"])
+            # The run ended between the statements: the thread is free now.
 
     async def list(
         self, tenant_id: str, thread_id: str, request: PageRequest, run_id: str | None = None

@@ -27,7 +27,8 @@ async def fetch_page(
     """The page that `request` asks for. `before` alone gives the page that ends just before that object.
 
     `place_of` finds a cursor's (created_at, position), `rows_between` runs the list statement with bounds and gives
-    rows in ascending order. Raises `NotFound` (of `kind`) for a cursor that names nothing.
+    rows in ascending order, with the number of `candidates` where the statement may leave some out. Raises `NotFound`
+    (of `kind`) for a cursor that names nothing.
     """
 
     async def place(cursor: str | None, otherwise: Place) -> Place:
@@ -52,11 +53,14 @@ async def fetch_page(
                 "high_time": high[0],
                 "high_position": high[1],
                 "limit": request.limit + 1,
+                "most_bytes": request.most_bytes,
             }
         )
     )
-    has_more = len(rows) > request.limit
-    if has_more:
+    # A statement that ends a page early, because it would be too many bytes, tells how many objects it would have had.
+    candidates = rows[0].get("candidates", len(rows)) if rows else 0
+    has_more = len(rows) > request.limit or candidates > len(rows)
+    if len(rows) > request.limit:
         rows = rows[: request.limit] if from_low_end else rows[1:]
     if not ascending:
         rows.reverse()

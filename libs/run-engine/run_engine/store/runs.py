@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
+from run_engine.domain.drafts import MOST_MESSAGES, NewMessage, NewRun, NewThread, Page, PageRequest
+from run_engine.domain.metadata import merged
 from run_engine.domain.moves import cancel
 from run_engine.domain.objects import Metadata, Run, RunStep
 from run_engine.domain.status import RunStatus
@@ -13,6 +14,7 @@ from run_engine.store.database import Database, Row, Session
 from run_engine.store.drafted import message_values, run_values
 from run_engine.store.endings import end_locked_run
 from run_engine.store.paging import fetch_page
+from run_engine.store.thread_room import require_room
 from run_engine.store.writer import Writer
 
 
@@ -58,6 +60,7 @@ class Runs:
                 thread_metadata=thread.metadata,
                 thread_tool_resources=thread.tool_resources,
                 messages=message_values(thread.messages),
+                most_messages=MOST_MESSAGES,
                 stream_slot=stream_slot,
                 **run_values(draft),
             )
@@ -73,18 +76,26 @@ class Runs:
                 raise NotFound("assistant", draft.assistant_id)
             if why["active_run"] is not None:
                 raise ThreadBusy(thread.id, why["active_run"])
-            # The other run ended between the two statements: the thread is free now.
+            if why["message_count"] + len(thread.messages) >= MOST_MESSAGES:
+                await require_room(self._database, tenant_id, thread.id, len(thread.messages) + 1)
+            # The other run ended between the two statements, or there was room after all: the thread is free now.
 
     async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
         """Raises `NotFound`."""
         row = await self._database.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
         return self._found(row, run_id)
 
-    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
-        """Replaces the metadata. Raises `NotFound`."""
-        row = await self._database.one(
-            "modify_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id, metadata=metadata
-        )
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata | None) -> Run:
+        """Changes the metadata as `domain.metadata` says. Raises `NotFound` and `TooMuchMetadata`."""
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, tenant_id, thread_id, run_id)
+            row = await session.one(
+                "modify_run",
+                tenant_id=tenant_id,
+                thread_id=thread_id,
+                run_id=run_id,
+                metadata=merged(locked["metadata"], metadata),
+            )
         return self._found(row, run_id)
 
     @staticmethod

@@ -1,18 +1,23 @@
 """Threads in PostgreSQL."""
 
-from run_engine.domain.drafts import UNSET, NewThread, Unset
+from collections.abc import Sequence
+from typing import Any
+
+from run_engine.domain.drafts import UNSET, NewThread, Page, PageRequest, Unset
+from run_engine.domain.metadata import merged
 from run_engine.domain.objects import Json, Metadata, Thread
 from run_engine.domain.status import RunStatus
 from run_engine.errors import NotFound
 from run_engine.store import rows
-from run_engine.store.database import Database
+from run_engine.store.database import Database, Row
 from run_engine.store.drafted import message_values
 from run_engine.store.endings import end_locked_run
+from run_engine.store.paging import fetch_page
 from run_engine.store.writer import Writer
 
 
 class Threads:
-    """Create, read, change and delete threads of a tenant."""
+    """Create, read, change, list and delete threads of a tenant."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -44,22 +49,39 @@ class Threads:
         tenant_id: str,
         thread_id: str,
         *,
-        metadata: Metadata | Unset = UNSET,
+        metadata: Metadata | Unset | None = UNSET,
         tool_resources: Json | Unset | None = UNSET,
     ) -> Thread:
-        """Changes the given fields. Raises `NotFound`."""
-        row = await self._database.one(
-            "modify_thread",
-            tenant_id=tenant_id,
-            id=thread_id,
-            set_metadata=not isinstance(metadata, Unset),
-            metadata=None if isinstance(metadata, Unset) else metadata,
-            set_tool_resources=not isinstance(tool_resources, Unset),
-            tool_resources=None if isinstance(tool_resources, Unset) else tool_resources,
+        """Changes the given fields, metadata as `domain.metadata` says. Raises `NotFound` and `TooMuchMetadata`."""
+        async with self._database.transaction() as session:
+            row = await session.one("thread_for_change", tenant_id=tenant_id, id=thread_id)
+            if row is None:
+                raise NotFound("thread", thread_id)
+            changed = await session.row(
+                "modify_thread",
+                tenant_id=tenant_id,
+                id=thread_id,
+                metadata=row["metadata"] if isinstance(metadata, Unset) else merged(row["metadata"], metadata),
+                tool_resources=row["tool_resources"] if isinstance(tool_resources, Unset) else tool_resources,
+            )
+        return rows.thread(changed)
+
+    async def list(self, tenant_id: str, request: PageRequest, metadata: Metadata | None = None) -> Page[Thread]:
+        """One page, of those alone whose metadata has all pairs of `metadata`. Raises `NotFound` for the cursor."""
+        database = self._database
+
+        async def rows_between(bounds: dict[str, Any]) -> Sequence[Row]:
+            if not metadata:
+                return await database.all("list_threads", tenant_id=tenant_id, **bounds)
+            return await database.all("search_threads", tenant_id=tenant_id, metadata=metadata, **bounds)
+
+        return await fetch_page(
+            request,
+            kind="thread",
+            place_of=lambda cursor: database.one("place_of_thread", tenant_id=tenant_id, id=cursor),
+            rows_between=rows_between,
+            build=rows.thread,
         )
-        if row is None:
-            raise NotFound("thread", thread_id)
-        return rows.thread(row)
 
     async def delete(self, tenant_id: str, thread_id: str) -> None:
         """Deletes a thread and all that is in it; an active run is cancelled in the same commit. Raises `NotFound`."""

@@ -1,1 +1,1 @@
-"""What the gateway reaches outside of itself: PostgreSQL, through the run engine."""
+"""What the gateway reaches outside of itself, besides the run engine's PostgreSQL: the server of the models."""

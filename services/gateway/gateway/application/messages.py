@@ -1,14 +1,14 @@
 """Messages as clients see them: a missing thread is named before a missing message."""
 
 from run_engine.domain.drafts import NewMessage, Page, PageRequest
-from run_engine.domain.objects import Message
+from run_engine.domain.objects import Message, Metadata
 from run_engine.errors import NotFound
 
 from gateway.application.ports import MessageStore, ThreadStore
 
 
 class Messages:
-    """Add, read and list messages. Raises what `MessageStore` raises."""
+    """Add, read, change, delete and list messages. Raises what `MessageStore` raises."""
 
     def __init__(self, messages: MessageStore, threads: ThreadStore) -> None:
         self._messages = messages
@@ -25,6 +25,18 @@ class Messages:
         except NotFound:
             await self._threads.get(tenant_id, thread_id)
             raise
+
+    async def modify(self, tenant_id: str, thread_id: str, message_id: str, metadata: Metadata | None) -> Message:
+        """Change the metadata."""
+        try:
+            return await self._messages.modify(tenant_id, thread_id, message_id, metadata)
+        except NotFound:
+            await self._threads.get(tenant_id, thread_id)
+            raise
+
+    async def delete(self, tenant_id: str, thread_id: str, message_id: str) -> None:
+        """Delete one."""
+        await self._messages.delete(tenant_id, thread_id, message_id)
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest, run_id: str | None) -> Page[Message]:
         """Read one page."""

@@ -1,6 +1,7 @@
 """What the gateway needs of the world. The stores of the run engine fit these; tests bring their own."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from run_engine.domain.drafts import (
@@ -28,6 +29,27 @@ class KeyStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model, as its server describes it; `created` in unix seconds, 0 where the server does not say."""
+
+    id: str
+    created: int
+    owned_by: str
+
+
+class ModelServerAway(Exception):
+    """The model's server cannot be asked: it is not there, refuses the key, or says something else."""
+
+
+class ModelServer(Protocol):
+    """The server that answers for the models."""
+
+    async def models(self) -> Sequence[ServedModel]:
+        """Ask for the list of its models. Raises `ModelServerAway`."""
+        ...
+
+
 class AssistantStore(Protocol):
     """The assistants of all tenants. Whatever names an object raises `NotFound` where the tenant has none."""
 
@@ -40,7 +62,7 @@ class AssistantStore(Protocol):
         ...
 
     async def modify(self, tenant_id: str, assistant_id: str, changes: Changes) -> Assistant:
-        """Change the named fields and no other."""
+        """Change the named fields and no other. Raises `TooMuchMetadata`."""
         ...
 
     async def delete(self, tenant_id: str, assistant_id: str) -> None:
@@ -68,10 +90,14 @@ class ThreadStore(Protocol):
         tenant_id: str,
         thread_id: str,
         *,
-        metadata: Metadata | Unset = UNSET,
+        metadata: Metadata | Unset | None = UNSET,
         tool_resources: Json | Unset | None = UNSET,
     ) -> Thread:
-        """Change the given fields."""
+        """Change the given fields. Raises `TooMuchMetadata`."""
+        ...
+
+    async def list(self, tenant_id: str, request: PageRequest, metadata: Metadata | None = None) -> Page[Thread]:
+        """Read one page, of those alone whose metadata has all of the given pairs."""
         ...
 
     async def delete(self, tenant_id: str, thread_id: str) -> None:
@@ -83,7 +109,15 @@ class MessageStore(Protocol):
     """The messages of all threads."""
 
     async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
-        """Add a message. Raises `ThreadBusy` while a run is active."""
+        """Add a message. Raises `ThreadBusy` while a run is active, and `ThreadFull`."""
+        ...
+
+    async def modify(self, tenant_id: str, thread_id: str, message_id: str, metadata: Metadata | None) -> Message:
+        """Change the metadata. Raises `TooMuchMetadata`."""
+        ...
+
+    async def delete(self, tenant_id: str, thread_id: str, message_id: str) -> None:
+        """Delete one. Raises `ThreadBusy` while a run is active."""
         ...
 
     async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
@@ -112,8 +146,8 @@ class RunStore(Protocol):
         """Read one."""
         ...
 
-    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
-        """Replace the metadata."""
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata | None) -> Run:
+        """Change the metadata. Raises `TooMuchMetadata`."""
         ...
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Run]:

@@ -34,8 +34,8 @@ class Runs:
         """Read one."""
         return await self._or_thread(tenant_id, thread_id, self._runs.get(tenant_id, thread_id, run_id))
 
-    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata) -> Run:
-        """Replace the metadata."""
+    async def modify(self, tenant_id: str, thread_id: str, run_id: str, metadata: Metadata | None) -> Run:
+        """Change the metadata."""
         return await self._or_thread(tenant_id, thread_id, self._runs.modify(tenant_id, thread_id, run_id, metadata))
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Run]:

@@ -36,19 +36,21 @@ RETURNING *;
 DELETE FROM assistants WHERE tenant_id = :tenant_id AND id = :id RETURNING id;
 
 -- name: list_assistants
--- Assistants between two places of the list, nearest to its chosen end first.
-WITH page AS (
-    (SELECT id FROM assistants
+-- Assistants between two places of the list, nearest to its chosen end first, as long as they are not too many bytes.
+WITH page AS MATERIALIZED (
+    (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at, position) AS upto FROM assistants
      WHERE :ascending::boolean AND tenant_id = :tenant_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at, position LIMIT :limit)
     UNION ALL
-    (SELECT id FROM assistants
+    (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at DESC, position DESC) FROM assistants
      WHERE NOT :ascending::boolean AND tenant_id = :tenant_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at DESC, position DESC LIMIT :limit)
 )
-SELECT a.* FROM page JOIN assistants a ON a.tenant_id = :tenant_id AND a.id = page.id
+SELECT a.*, (SELECT count(*) FROM page)::integer AS candidates
+FROM page JOIN assistants a ON a.tenant_id = :tenant_id AND a.id = page.id
+WHERE :most_bytes::bigint IS NULL OR page.upto <= :most_bytes OR page.upto = page.bytes
 ORDER BY a.created_at, a.position;
 
 -- name: place_of_assistant^

@@ -45,10 +45,10 @@ INSERT INTO assistants AS stored (tenant_id, id, created_at, name, description, 
                                   tool_resources, metadata, temperature, top_p, response_format, reasoning_effort)
 SELECT :tenant_id, x.id, x.created_at, x.name, x.description, x.model, x.instructions, x.tools, x.tool_resources,
        x.metadata, x.temperature, x.top_p, x.response_format, x.reasoning_effort
-FROM jsonb_to_recordset(:objects::jsonb) AS x (
+FROM json_to_recordset(:objects::json) AS x (
     place integer, id text, created_at timestamptz, name text, description text, model text, instructions text,
-    tools jsonb, tool_resources jsonb, metadata jsonb, temperature double precision, top_p double precision,
-    response_format jsonb, reasoning_effort text)
+    tools json, tool_resources json, metadata jsonb, temperature double precision, top_p double precision,
+    response_format json, reasoning_effort text)
 ORDER BY x.place
 ON CONFLICT (tenant_id, id) DO UPDATE SET
     created_at = excluded.created_at, name = excluded.name, description = excluded.description,
@@ -74,8 +74,8 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET
 -- Stores threads as they came. A lock stays: it belongs to a run.
 INSERT INTO threads AS stored (tenant_id, id, created_at, metadata, tool_resources)
 SELECT :tenant_id, x.id, x.created_at, x.metadata, x.tool_resources
-FROM jsonb_to_recordset(:objects::jsonb) AS x (
-    place integer, id text, created_at timestamptz, metadata jsonb, tool_resources jsonb)
+FROM json_to_recordset(:objects::json) AS x (
+    place integer, id text, created_at timestamptz, metadata jsonb, tool_resources json)
 ORDER BY x.place
 ON CONFLICT (tenant_id, id) DO UPDATE SET
     created_at = excluded.created_at, metadata = excluded.metadata, tool_resources = excluded.tool_resources;
@@ -117,14 +117,14 @@ SELECT :tenant_id, x.id, x.thread_id, x.assistant_id, x.created_at, x.status, 1,
        coalesce(x.prompt_tokens, 0), coalesce(x.completion_tokens, 0), x.usage_details, x.usage_unknown,
        x.temperature, x.top_p, x.max_prompt_tokens, x.max_completion_tokens, x.truncation_strategy, x.tool_choice,
        x.parallel_tool_calls, x.response_format, x.reasoning_effort
-FROM jsonb_to_recordset(:objects::jsonb) AS x (
+FROM json_to_recordset(:objects::json) AS x (
     place integer, id text, thread_id text, assistant_id text, created_at timestamptz, status text,
     open_client_calls integer, expires_at timestamptz, started_at timestamptz, cancelled_at timestamptz,
     failed_at timestamptz, completed_at timestamptz, last_error jsonb, incomplete_details jsonb, model text,
-    instructions text, tools jsonb, tool_resources jsonb, metadata jsonb, prompt_tokens bigint,
+    instructions text, tools json, tool_resources json, metadata jsonb, prompt_tokens bigint,
     completion_tokens bigint, usage_details jsonb, usage_unknown boolean, temperature double precision, top_p double precision,
     max_prompt_tokens integer, max_completion_tokens integer, truncation_strategy jsonb, tool_choice jsonb,
-    parallel_tool_calls boolean, response_format jsonb, reasoning_effort text)
+    parallel_tool_calls boolean, response_format json, reasoning_effort text)
 ORDER BY x.place
 ON CONFLICT (tenant_id, id) DO UPDATE SET
     assistant_id = excluded.assistant_id, created_at = excluded.created_at, status = excluded.status,
@@ -207,3 +207,10 @@ FROM (
 ) AS taken
 WHERE r.tenant_id = :tenant_id AND r.id = taken.run_id AND NOT r.driven
   AND r.status IN ('queued', 'in_progress', 'requires_action', 'awaiting_tools', 'cancelling');
+
+-- name: count_imported_messages!
+-- Puts right how many messages the threads of an import have; the caller has locked them.
+UPDATE threads t SET message_count =
+    (SELECT count(*) FROM messages m WHERE m.tenant_id = t.tenant_id AND m.thread_id = t.id)
+    + (t.active_run IS NOT NULL)::integer
+WHERE t.tenant_id = :tenant_id AND t.id = ANY(:ids::text[]);

@@ -1,17 +1,20 @@
 -- name: start_run^
 -- Starts a run in one commit: takes the thread's lock (or makes the thread), adds the messages, snapshots the
--- assistant and writes the events. No row: the thread or the assistant is missing, or the thread is locked.
+-- assistant and writes the events. No row: the thread or the assistant is missing, or the thread is locked or full: one
+-- more than is added has a place, for the run to write.
 WITH assistant AS MATERIALIZED (
     SELECT a.* FROM assistants a WHERE a.tenant_id = :tenant_id AND a.id = :assistant_id
 ), made AS (
-    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, active_run)
-    SELECT :tenant_id, :thread_id, clock_timestamp(), :thread_metadata, :thread_tool_resources, :run_id
+    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, active_run, message_count)
+    SELECT :tenant_id, :thread_id, clock_timestamp(), :thread_metadata, :thread_tool_resources, :run_id,
+           jsonb_array_length(:messages::jsonb) + 1
     FROM assistant WHERE :new_thread::boolean
     RETURNING id, created_at
 ), locked AS (
-    UPDATE threads t SET active_run = :run_id
+    UPDATE threads t SET active_run = :run_id, message_count = t.message_count + jsonb_array_length(:messages::jsonb) + 1
     FROM assistant
     WHERE NOT :new_thread::boolean AND t.tenant_id = :tenant_id AND t.id = :thread_id AND t.active_run IS NULL
+      AND t.message_count + jsonb_array_length(:messages::jsonb) < :most_messages
     RETURNING t.id
 ), moment AS MATERIALIZED (
     SELECT id AS thread_id, created_at AS now FROM made
@@ -74,7 +77,9 @@ SELECT run.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM
 -- Tells why `start_run` gave no row.
 SELECT EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant_id AND id = :assistant_id) AS assistant_exists,
        EXISTS (SELECT FROM threads WHERE tenant_id = :tenant_id AND id = :thread_id) AS thread_exists,
-       (SELECT active_run FROM threads WHERE tenant_id = :tenant_id AND id = :thread_id) AS active_run;
+       (SELECT active_run FROM threads WHERE tenant_id = :tenant_id AND id = :thread_id) AS active_run,
+       (SELECT coalesce(max(message_count), 0) FROM threads
+        WHERE tenant_id = :tenant_id AND id = :thread_id) AS message_count;
 
 -- name: get_run^
 -- One run; the calls its client has to answer come along while it requires action.
@@ -82,20 +87,23 @@ SELECT r.*, CASE WHEN r.status = 'requires_action' THEN open_client_calls(r.tena
 FROM runs r WHERE r.tenant_id = :tenant_id AND r.thread_id = :thread_id AND r.id = :run_id;
 
 -- name: list_runs
--- Runs of a thread between two places of the list, nearest to its chosen end first.
-WITH page AS (
-    (SELECT id FROM runs
+-- Runs of a thread between two places of the list, nearest to its chosen end first, as long as they are not too many
+-- bytes.
+WITH page AS MATERIALIZED (
+    (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at, position) AS upto FROM runs
      WHERE :ascending::boolean AND tenant_id = :tenant_id AND thread_id = :thread_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at, position LIMIT :limit)
     UNION ALL
-    (SELECT id FROM runs
+    (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at DESC, position DESC) FROM runs
      WHERE NOT :ascending::boolean AND tenant_id = :tenant_id AND thread_id = :thread_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at DESC, position DESC LIMIT :limit)
 )
-SELECT r.*, CASE WHEN r.status = 'requires_action' THEN open_client_calls(r.tenant_id, r.id) END AS required_calls
+SELECT r.*, CASE WHEN r.status = 'requires_action' THEN open_client_calls(r.tenant_id, r.id) END AS required_calls,
+       (SELECT count(*) FROM page)::integer AS candidates
 FROM page JOIN runs r ON r.tenant_id = :tenant_id AND r.id = page.id
+WHERE :most_bytes::bigint IS NULL OR page.upto <= :most_bytes OR page.upto = page.bytes
 ORDER BY r.created_at, r.position;
 
 -- name: place_of_run^

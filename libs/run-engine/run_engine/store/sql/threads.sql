@@ -1,8 +1,8 @@
 -- name: create_thread^
 -- Makes a thread with its first messages.
 WITH thread AS (
-    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources)
-    VALUES (:tenant_id, :thread_id, clock_timestamp(), :metadata, :tool_resources)
+    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, message_count)
+    VALUES (:tenant_id, :thread_id, clock_timestamp(), :metadata, :tool_resources, jsonb_array_length(:messages::jsonb))
     RETURNING *
 ), added AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
@@ -23,13 +23,64 @@ SELECT thread.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids F
 -- One thread.
 SELECT * FROM threads WHERE tenant_id = :tenant_id AND id = :id;
 
+-- name: thread_for_change^
+-- One thread, held until its change is written.
+SELECT * FROM threads WHERE tenant_id = :tenant_id AND id = :id FOR NO KEY UPDATE;
+
 -- name: modify_thread^
 -- Changes what a client may change of a thread.
-UPDATE threads SET
-    metadata = CASE WHEN :set_metadata::boolean THEN :metadata ELSE metadata END,
-    tool_resources = CASE WHEN :set_tool_resources::boolean THEN :tool_resources ELSE tool_resources END
+UPDATE threads SET metadata = :metadata, tool_resources = :tool_resources
 WHERE tenant_id = :tenant_id AND id = :id
 RETURNING *;
+
+-- name: list_threads
+-- Threads between two places of the list, nearest to its chosen end first. The inner limits, more than any page has, let
+-- the planner know that a page is small: without them it would rather sort all threads of a tenant.
+WITH page AS (
+    (SELECT * FROM (
+        SELECT * FROM threads
+        WHERE :ascending::boolean AND tenant_id = :tenant_id
+          AND (created_at, position) > (:low_time, :low_position)
+          AND (created_at, position) < (:high_time, :high_position)
+        ORDER BY created_at, position LIMIT 101) AS nearest
+     ORDER BY created_at, position LIMIT :limit)
+    UNION ALL
+    (SELECT * FROM (
+        SELECT * FROM threads
+        WHERE NOT :ascending::boolean AND tenant_id = :tenant_id
+          AND (created_at, position) > (:low_time, :low_position)
+          AND (created_at, position) < (:high_time, :high_position)
+        ORDER BY created_at DESC, position DESC LIMIT 101) AS nearest
+     ORDER BY created_at DESC, position DESC LIMIT :limit)
+)
+SELECT * FROM page ORDER BY created_at, position;
+
+-- name: search_threads
+-- The same of those whose metadata has all of the given pairs. They are found first and put in order then: a walk along
+-- the list would look at every thread there is where few fit.
+WITH found AS MATERIALIZED (
+    SELECT id, created_at, position FROM threads
+    WHERE tenant_id = :tenant_id AND metadata @> :metadata::jsonb AND metadata <> '{}'
+      AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
+), page AS (
+    (SELECT id FROM found WHERE :ascending::boolean ORDER BY created_at, position LIMIT :limit)
+    UNION ALL
+    (SELECT id FROM found WHERE NOT :ascending::boolean ORDER BY created_at DESC, position DESC LIMIT :limit)
+)
+SELECT t.* FROM page JOIN threads t ON t.tenant_id = :tenant_id AND t.id = page.id
+ORDER BY t.created_at, t.position;
+
+-- name: place_of_thread^
+-- Where a thread stands in the list.
+SELECT created_at, position FROM threads WHERE tenant_id = :tenant_id AND id = :id;
+
+-- name: count_messages^
+-- Counts the messages of a thread that the caller has locked.
+UPDATE threads t SET message_count =
+    (SELECT count(*) FROM messages m WHERE m.tenant_id = t.tenant_id AND m.thread_id = t.id)
+    + (t.active_run IS NOT NULL)::integer
+WHERE t.tenant_id = :tenant_id AND t.id = :id
+RETURNING t.message_count;
 
 -- name: lock_thread^
 -- Locks a thread for its deletion.

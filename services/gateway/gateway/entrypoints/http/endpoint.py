@@ -111,8 +111,9 @@ class Endpoint:
         handler = self._handlers.get(request.method)
         if handler is None:
             raise MethodNotAllowed(self.methods)
-        if b"%2f" in scope["raw_path"].lower():
+        if b"%2f" in scope["raw_path"].lower() and not self._template.endswith(":path}"):
             # Decoded, it would divide the path: an id that was encoded for its sake would reach another operation.
+            # Names that may have slashes are the rest of their path, and reach nothing else.
             raise UnknownRoute
         headers: Headers = dict(scope["headers"])
         tenant_id = await self._dialect.tenant_of(headers)

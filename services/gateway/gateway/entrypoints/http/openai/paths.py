@@ -7,6 +7,7 @@ from gateway.entrypoints.http.idempotency import KeysItself
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
 from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
+from gateway.entrypoints.http.openai.operations.models import ModelOperations
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
@@ -20,6 +21,7 @@ def paths(
     runs: RunOperations,
     steps: StepOperations,
     files: FileOperations,
+    models: ModelOperations,
 ) -> Sequence[tuple[str, Handlers]]:
     """Return the paths with their handlers. `/threads/runs` stands before `/threads/{thread_id}`, which it fits too."""
     thread, run = "/v1/threads/{thread_id}", "/v1/threads/{thread_id}/runs/{run_id}"
@@ -32,11 +34,16 @@ def paths(
         ("/v1/files", {"GET": files.list, "POST": KeysItself(files.create)}),
         ("/v1/files/{file_id}", {"GET": files.retrieve, "DELETE": files.delete}),
         ("/v1/files/{file_id}/content", {"GET": files.content}),
-        ("/v1/threads", {"POST": threads.create}),
+        ("/v1/models", {"GET": models.list}),
+        ("/v1/models/{model:path}", {"GET": models.retrieve}),
+        ("/v1/threads", {"GET": threads.list, "POST": threads.create}),
         ("/v1/threads/runs", {"POST": runs.create_with_thread}),
         (thread, {"GET": threads.retrieve, "POST": threads.modify, "DELETE": threads.delete}),
         (f"{thread}/messages", {"GET": messages.list, "POST": messages.create}),
-        (f"{thread}/messages/{{message_id}}", {"GET": messages.retrieve}),
+        (
+            f"{thread}/messages/{{message_id}}",
+            {"GET": messages.retrieve, "POST": messages.modify, "DELETE": messages.delete},
+        ),
         (f"{thread}/runs", {"GET": runs.list, "POST": runs.create}),
         (run, {"GET": runs.retrieve, "POST": runs.modify}),
         (f"{run}/cancel", {"POST": runs.cancel}),

@@ -18,10 +18,13 @@ from run_engine.errors import (
     NotFound,
     OutputsNotAccepted,
     ThreadBusy,
+    ThreadFull,
+    TooMuchMetadata,
     UploadGivenUp,
     WrongOutputs,
 )
 
+from gateway.application.ports import ModelServerAway
 from gateway.entrypoints.http.body import BodyTooLarge, FileTooLarge
 from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
 from gateway.entrypoints.http.exchange import Reply
@@ -93,10 +96,18 @@ def refusal_of(error: Exception, method: str, path: str) -> Refusal:
 def _engine_refusal(error: Exception) -> Refusal | None:
     refusal = None
     match error:
+        case NotFound(kind="model", object_id=object_id):
+            message = f"The model '{clip(object_id)}' does not exist"
+            refusal = Refusal(404, message, param="model", code="model_not_found")
         case NotFound(kind=kind, object_id=object_id):
             refusal = Refusal(404, f"No {kind} found with id '{clip(object_id)}'.")
         case ThreadBusy(thread_id=thread_id, run_id=run_id):
             refusal = Refusal(400, f"Thread {thread_id} already has an active run {run_id}.")
+        case ThreadFull(thread_id=thread_id, most=most):
+            message = f"Can't add messages to {thread_id}: a thread has at most {most} messages."
+            refusal = Refusal(400, message, code="message_limit_exceeded")
+        case TooMuchMetadata(most=most, got=got):
+            refusal = too_many_properties("metadata", most, got)
         case IllegalMove(status=status):
             refusal = Refusal(400, f"Cannot cancel run with status '{shown_status(status)}'.")
         case OutputsNotAccepted(status=status):
@@ -104,6 +115,14 @@ def _engine_refusal(error: Exception) -> Refusal | None:
         case WrongOutputs(expected=expected, got=got):
             message = f"Expected tool outputs for call_ids {_named(expected)}, got {_named(got)}"
             refusal = Refusal(400, message, param="tool_outputs")
+        case ModelServerAway():
+            refusal = Refusal(
+                503,
+                "The server cannot reach the server of its models at the moment. Please try again.",
+                kind="server_error",
+                code="service_unavailable",
+                headers=((b"retry-after", b"5"),),
+            )
         case DatabaseUnavailable():
             refusal = Refusal(
                 503,
@@ -167,6 +186,20 @@ def _file_refusal(error: Exception) -> Refusal | None:
 def message_on_busy_thread(error: ThreadBusy) -> Refusal:
     """Return the refusal of a new message; `refusal_of` words the same error for a new run."""
     return Refusal(400, f"Can't add messages to {error.thread_id} while a run {error.run_id} is active.")
+
+
+def deletion_on_busy_thread(error: ThreadBusy) -> Refusal:
+    """Return the refusal of a deletion of a message: OpenAI's words for the same lock."""
+    return Refusal(400, f"Can't delete messages from {error.thread_id} while a run {error.run_id} is active.")
+
+
+def too_many_properties(path: str, most: int, got: int) -> Refusal:
+    """Return the refusal of an object that has too many members."""
+    message = (
+        f"Invalid '{path}': too many properties. "
+        f"Expected an object with at most {most} properties, but got an object with {got} properties instead."
+    )
+    return Refusal(400, message, param=path, code="object_above_max_properties")
 
 
 def clip(text: str, longest: int = LONGEST_ECHO) -> str:

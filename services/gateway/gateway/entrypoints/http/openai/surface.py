@@ -6,6 +6,7 @@ from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
+from gateway.application.models import Models
 from gateway.application.ports import AssistantStore, ThreadStore
 from gateway.application.runs import Runs
 from gateway.entrypoints.http.app import Surface
@@ -14,6 +15,7 @@ from gateway.entrypoints.http.openai.access import OpenAIDialect
 from gateway.entrypoints.http.openai.operations.assistants import AssistantOperations
 from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
+from gateway.entrypoints.http.openai.operations.models import ModelOperations
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
@@ -30,6 +32,7 @@ def openai_surface(
     files: Files,
     attached_files: AttachedFiles,
     largest_file: int,
+    models: Models,
     idempotency: Idempotency,
     new_ids: NewIds,
     poll_after_ms: int,
@@ -43,6 +46,7 @@ def openai_surface(
         runs=RunOperations(runs, attached_files, new_ids, poll_after_ms=poll_after_ms),
         steps=StepOperations(runs),
         files=FileOperations(files, new_ids, largest_file=largest_file),
+        models=ModelOperations(models),
     )
     dialect = OpenAIDialect(authentication, require_beta_header=require_beta_header)
     return Surface(dialect, operations, KeyedRequests(idempotency))

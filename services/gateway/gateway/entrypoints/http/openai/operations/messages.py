@@ -1,4 +1,4 @@
-"""Messages: create, retrieve, list."""
+"""Messages: create, retrieve, modify, list, delete."""
 
 from run_engine.errors import ThreadBusy
 
@@ -9,8 +9,8 @@ from gateway.entrypoints.http.exchange import Call, Reply
 from gateway.entrypoints.http.openai.operations.replies import ok
 from gateway.entrypoints.http.openai.operations.threads import thread_id_of
 from gateway.entrypoints.http.openai.presenters import lists, messages
-from gateway.entrypoints.http.openai.refusals import message_on_busy_thread
-from gateway.entrypoints.http.openai.requests.messages import CreateMessage
+from gateway.entrypoints.http.openai.refusals import deletion_on_busy_thread, message_on_busy_thread
+from gateway.entrypoints.http.openai.requests.messages import CreateMessage, ModifyMessage
 from gateway.entrypoints.http.openai.requests.paging import page_request, parameters
 from gateway.entrypoints.http.openai.requests.parsing import parse
 from gateway.entrypoints.http.openai.requests.path_ids import known_form
@@ -47,6 +47,25 @@ class MessageOperations:
 
     async def retrieve(self, call: Call) -> Reply:
         """GET /threads/{thread_id}/messages/{message_id}."""
-        thread_id = thread_id_of(call)
-        message_id = known_form("message", call.values["message_id"])
-        return ok(messages.message(await self._messages.get(call.tenant_id, thread_id, message_id)))
+        return ok(messages.message(await self._messages.get(call.tenant_id, thread_id_of(call), _id(call))))
+
+    async def modify(self, call: Call) -> Reply:
+        """POST /threads/{thread_id}/messages/{message_id}."""
+        thread_id, message_id = thread_id_of(call), _id(call)
+        body = await parse(call, ModifyMessage)
+        if "metadata" not in body.model_fields_set:
+            return ok(messages.message(await self._messages.get(call.tenant_id, thread_id, message_id)))
+        return ok(messages.message(await self._messages.modify(call.tenant_id, thread_id, message_id, body.metadata)))
+
+    async def delete(self, call: Call) -> Reply:
+        """DELETE /threads/{thread_id}/messages/{message_id}. Not while a run is active: it reads the thread."""
+        message_id = _id(call)
+        try:
+            await self._messages.delete(call.tenant_id, thread_id_of(call), message_id)
+        except ThreadBusy as busy:
+            raise deletion_on_busy_thread(busy) from None
+        return ok(lists.deleted("thread.message", message_id))
+
+
+def _id(call: Call) -> str:
+    return known_form("message", call.values["message_id"])

@@ -11,6 +11,7 @@ from gateway.entrypoints.http.openai.operations.replies import ok
 from gateway.entrypoints.http.openai.operations.threads import thread_id_of
 from gateway.entrypoints.http.openai.presenters import lists, runs
 from gateway.entrypoints.http.openai.refusals import Refusal
+from gateway.entrypoints.http.openai.requests.including import check_include
 from gateway.entrypoints.http.openai.requests.paging import page_request
 from gateway.entrypoints.http.openai.requests.parsing import parse
 from gateway.entrypoints.http.openai.requests.path_ids import known_form
@@ -28,6 +29,7 @@ class RunOperations:
 
     async def create(self, call: Call) -> Reply:
         """POST /threads/{thread_id}/runs."""
+        check_include(call.query)
         thread_id = thread_id_of(call)
         body = await parse(call, CreateRun)
         _refuse_stream(body.stream)
@@ -61,7 +63,7 @@ class RunOperations:
         body = await parse(call, ModifyRun)
         if "metadata" not in body.model_fields_set:
             return ok(runs.run(await self._runs.get(call.tenant_id, thread_id, run_id)))
-        return ok(runs.run(await self._runs.modify(call.tenant_id, thread_id, run_id, body.metadata or {})))
+        return ok(runs.run(await self._runs.modify(call.tenant_id, thread_id, run_id, body.metadata)))
 
     async def cancel(self, call: Call) -> Reply:
         """POST /threads/{thread_id}/runs/{run_id}/cancel. A body is not looked at: there is nothing to say."""

@@ -1,4 +1,4 @@
-"""Threads: create, retrieve, modify, delete. The API never had a list of threads."""
+"""Threads: create, retrieve, modify, delete; and a list of them, which the original never had."""
 
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.identities import NewIds
@@ -6,8 +6,10 @@ from gateway.application.ports import ThreadStore
 from gateway.entrypoints.http.exchange import Call, Reply
 from gateway.entrypoints.http.openai.operations.replies import ok
 from gateway.entrypoints.http.openai.presenters import lists, threads
+from gateway.entrypoints.http.openai.requests.paging import page_request
 from gateway.entrypoints.http.openai.requests.parsing import parse
 from gateway.entrypoints.http.openai.requests.path_ids import known_form
+from gateway.entrypoints.http.openai.requests.searching import wanted_metadata
 from gateway.entrypoints.http.openai.requests.threads import CreateThread, ModifyThread
 
 
@@ -25,6 +27,11 @@ class ThreadOperations:
         draft = body.draft(self._new_ids)
         await self._attached_files.require(call.tenant_id, draft.messages)
         return ok(threads.thread(await self._store.create(call.tenant_id, draft)))
+
+    async def list(self, call: Call) -> Reply:
+        """GET /threads, of those alone that have all `metadata[key]=value`. The original never had it."""
+        request, metadata = page_request(call.query, "thread"), wanted_metadata(call.query)
+        return ok(lists.page(await self._store.list(call.tenant_id, request, metadata), threads.thread))
 
     async def retrieve(self, call: Call) -> Reply:
         """GET /threads/{thread_id}."""

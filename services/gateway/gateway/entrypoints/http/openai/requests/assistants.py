@@ -81,6 +81,4 @@ class ModifyAssistant(_Settable):
             changes["tool_resources"] = self.tool_resources.stored()
         if self.response_format is not None:
             changes["response_format"] = stored_choice(self.response_format)
-        if "metadata" in changes:
-            changes["metadata"] = self.metadata or {}
         return changes

@@ -46,6 +46,8 @@ LongText = Annotated[str, Field(max_length=256_000)]
 Model = Annotated[str, Field(min_length=1, max_length=256)]
 Identifier = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]+$", min_length=1, max_length=64)]
 """Names of functions and schemas."""
+ObjectId = Annotated[str, Field(min_length=1, max_length=256)]
+"""The id of a file or a vector store that a body names. Lists of them are not paged, so each has a limit."""
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(ge=0, le=1)]
 TokenLimit = Annotated[int, Field(ge=256, le=LARGEST_INTEGER)]

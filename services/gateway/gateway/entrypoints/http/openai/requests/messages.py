@@ -12,6 +12,7 @@ from gateway.entrypoints.http.openai.requests.fields import (
     Body,
     LongText,
     Metadata,
+    ObjectId,
     Several,
     kind_of,
     tag,
@@ -39,7 +40,7 @@ class TextPart(Body):
 class ImageFile(Body):
     """An uploaded image."""
 
-    file_id: str
+    file_id: ObjectId
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -101,7 +102,7 @@ class AttachmentTool(Body):
 class Attachment(Body):
     """A file of a message; kept."""
 
-    file_id: str
+    file_id: ObjectId
     tools: Annotated[Several[AttachmentTool], Field(max_length=2)]
 
 
@@ -123,6 +124,12 @@ class CreateMessage(Body):
             attachments=[each.model_dump() for each in self.attachments] if self.attachments else None,
             metadata=self.metadata or {},
         )
+
+
+class ModifyMessage(Body):
+    """The body of POST …/messages/{id}."""
+
+    metadata: Metadata | None = None
 
 
 Messages = Annotated[Several[CreateMessage], Field(max_length=MOST_MESSAGES)]

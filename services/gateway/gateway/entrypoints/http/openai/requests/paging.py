@@ -11,6 +11,10 @@ from gateway.entrypoints.http.openai.refusals import Refusal, clip
 from gateway.entrypoints.http.openai.requests.path_ids import is_id
 from gateway.entrypoints.http.openai.requests.wording import choices
 
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of content above which a page ends early, as many as the largest request brings: a hundred of the longest
+messages would hold up the loop for seconds, and the memory of a process for as long as its client reads."""
+
 _DEFAULT: Final = PageRequest()
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _MOST: Final = 100
@@ -24,13 +28,14 @@ def page_request(query: bytes, kind: str, *, otherwise: int = _DEFAULT.limit, mo
     Raises `Refusal`, and `NotFound` for a cursor that cannot be the id of anything.
     """
     if not query:
-        return PageRequest(limit=otherwise)
+        return PageRequest(limit=otherwise, most_bytes=MOST_BYTES)
     given = parameters(query)
     return PageRequest(
         limit=_limit(given.get("limit"), otherwise, most),
         order=_order(given.get("order")),
         after=_cursor(given.get("after"), kind),
         before=_cursor(given.get("before"), kind),
+        most_bytes=MOST_BYTES,
     )
 
 

@@ -32,9 +32,9 @@ class ModifyThread(Body):
     tool_resources: ToolResources | None = None
     metadata: Metadata | None = None
 
-    def new_metadata(self) -> dict[str, str] | Unset:
-        """Return the metadata to set, if any: they replace the old."""
-        return (self.metadata or {}) if "metadata" in self.model_fields_set else UNSET
+    def new_metadata(self) -> dict[str, str] | Unset | None:
+        """Return the metadata to merge into the old, if any; None empties."""
+        return self.metadata if "metadata" in self.model_fields_set else UNSET
 
     def new_tool_resources(self) -> Json | Unset | None:
         """Return the tool resources to set, if any: they replace the old."""

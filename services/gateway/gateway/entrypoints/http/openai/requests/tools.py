@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from gateway.entrypoints.http.openai.requests.fields import Body, Identifier, LongText, Metadata, Several, kind_of, tag
+from gateway.entrypoints.http.openai.requests.fields import (
+    Body,
+    Identifier,
+    LongText,
+    Metadata,
+    ObjectId,
+    Several,
+    kind_of,
+    tag,
+)
 
 
 class CodeInterpreter(Body):
@@ -95,13 +104,13 @@ def stored_tools(tools: list[CodeInterpreter | FileSearch | FunctionTool]) -> li
 class CodeInterpreterResources(Body):
     """Files of the code interpreter."""
 
-    file_ids: Annotated[Several[str], Field(max_length=20)] | None = None
+    file_ids: Annotated[Several[ObjectId], Field(max_length=20)] | None = None
 
 
 class FileSearchResources(Body):
     """Vector stores of file search."""
 
-    vector_store_ids: Annotated[Several[str], Field(max_length=1)] | None = None
+    vector_store_ids: Annotated[Several[ObjectId], Field(max_length=1)] | None = None
 
 
 class ToolResources(Body):
@@ -118,7 +127,7 @@ class ToolResources(Body):
 class NewVectorStore(Body):
     """A vector store to be made along with an assistant or a thread."""
 
-    file_ids: Several[str] | None = None
+    file_ids: Several[ObjectId] | None = None
     chunking_strategy: dict[str, Any] | None = None
     metadata: Metadata | None = None
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from gateway.entrypoints.http.openai.refusals import Refusal, clip
+from gateway.entrypoints.http.openai.refusals import Refusal, clip, too_many_properties
 from gateway.entrypoints.http.openai.requests.fields import WHOLE
 
 _TAG: Final = re.compile(r"«(.*?)»")
@@ -196,12 +196,7 @@ def _empty_list(path: str, _violation: Violation) -> Refusal:
 
 
 def _too_many_pairs(path: str, violation: Violation) -> Refusal:
-    most, got = violation["ctx"]["most"], violation["ctx"]["got"]
-    message = (
-        f"Invalid '{path}': too many properties. "
-        f"Expected an object with at most {most} properties, but got an object with {got} properties instead."
-    )
-    return Refusal(400, message, param=path, code="object_above_max_properties")
+    return too_many_properties(path, violation["ctx"]["most"], violation["ctx"]["got"])
 
 
 def _below_minimum(path: str, violation: Violation) -> Refusal:
