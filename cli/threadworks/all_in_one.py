@@ -71,6 +71,8 @@ class AllInOne:
                 database_url=SecretStr(database_url),
                 host=settings.host,
                 port=settings.port,
+                openai_base_url=HttpUrl(model_url),
+                openai_api_key=model_key,
                 data_dir=settings.data_dir,
                 files_url=settings.files_url,
             ),

@@ -72,6 +72,12 @@ async def test_a_thread_is_found_by_what_it_says_now(world: World) -> None:
     assert await found(world, PageRequest(order="asc"), {"course": "1"}) == [ids[1], ids[2], ids[4]]
 
 
+async def test_a_page_has_its_size(world: World) -> None:
+    await world.gateway.threads.list(world.tenant, PageRequest(limit=100))
+    with pytest.raises(ValueError, match="at most 100"):
+        await world.gateway.threads.list(world.tenant, PageRequest(limit=101))
+
+
 async def test_an_unknown_cursor(world: World) -> None:
     with pytest.raises(NotFound) as unknown:
         await world.gateway.threads.list(world.tenant, PageRequest(after="thread_missing"))

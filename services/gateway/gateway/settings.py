@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from file_store import checked_files_url
-from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -43,7 +43,7 @@ class GatewaySettings(BaseSettings):
     )
     """Address of the OpenAI-compatible API that the orchestrators ask, up to and with /v1: GET /v1/models lists its
     models."""
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: Annotated[SecretStr | None, BeforeValidator(lambda key: key or None)] = Field(
         default=None, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY")
     )
     """Key for it. Without one GET /v1/models lists `demo` alone: runs are the orchestrators', which have their own."""

@@ -130,3 +130,18 @@ async def test_lists_are_pages_in_both_orders(caller: Any) -> None:
     oldest = await caller.get("/assistants", order="asc", limit=1)
     assert [each["id"] for each in oldest["data"]] == [ids[0]]
     assert [each["id"] for each in (await caller.get("/assistants", after=""))["data"]] == ids[::-1]
+
+
+async def test_the_keys_of_a_schema_keep_their_order(caller: Any) -> None:
+    schema = '{"type":"object","properties":{"zeta":{"type":"string"},"alpha":{"type":"number"}},"required":["zeta"]}'
+    function = f'{{"name":"f","parameters":{schema},"strict":false}}'
+    response_format = f'{{"type":"json_schema","json_schema":{{"name":"n","schema":{schema}}}}}'
+    body = (
+        f'{{"model":"demo","tools":[{{"type":"function","function":{function}}}],"response_format":{response_format}}}'
+    )
+    made = await caller.http.post("/assistants", content=body, headers={"content-type": "application/json"})
+    run = await caller.http.post("/threads/runs", json={"assistant_id": made.json()["id"]})
+    for reply in (made, await caller.http.get(f"/assistants/{made.json()['id']}"), run):
+        assert reply.text.count(schema) == 2
+        assert function in reply.text
+        assert response_format in reply.text

@@ -40,6 +40,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "/threads": {},
     "/threads/{thread}": {},
     "/threads/{thread}/messages": {"role": "user", "content": "x"},
+    "/threads/{thread}/messages/{message}": {},
     "/threads/runs": {"assistant_id": "{assistant}"},
     "/threads/{thread}/runs": {"assistant_id": "{assistant}"},
     "/threads/{thread}/runs/{run}": {},
@@ -60,8 +61,9 @@ def as_json(value: Any) -> bytes:
 
 
 async def sent(caller: Any, path: str, content: bytes, content_type: str = "application/json") -> None:
-    ids = {"assistant": caller.known["assistant"], "thread": caller.known["thread"], "run": caller.known["run"]}
-    response = await caller.http.post(path.format(**ids), content=content, headers={"content-type": content_type})
+    response = await caller.http.post(
+        path.format(**caller.known), content=content, headers={"content-type": content_type}
+    )
     assert response.status_code in (200, 400, 404, 413), response.text
 
 
@@ -69,7 +71,9 @@ async def know(caller: Any) -> None:
     """Gives the caller objects that strange requests can be about, once."""
     if not hasattr(caller, "known"):
         run = await caller.run()
-        caller.known = {"assistant": run["assistant_id"], "thread": run["thread_id"], "run": run["id"]}
+        message = (await caller.get(f"/threads/{run['thread_id']}/messages"))["data"][0]["id"]
+        ids = {"assistant": run["assistant_id"], "thread": run["thread_id"], "run": run["id"], "message": message}
+        caller.known = ids
 
 
 @STRANGE
@@ -103,10 +107,19 @@ async def test_bytes_that_are_not_json(caller: Any, path: str, content: bytes, c
 @FEW
 @given(
     path=st.sampled_from(
-        ["/assistants", "/threads/{thread}/messages", "/threads/{thread}/runs", "/threads/{thread}/runs/{run}/steps"]
+        [
+            "/assistants",
+            "/threads",
+            "/threads/{thread}/messages",
+            "/threads/{thread}/runs",
+            "/threads/{thread}/runs/{run}/steps",
+        ]
     ),
     query=st.dictionaries(
-        st.sampled_from(["limit", "order", "after", "before", "run_id", "include[]"]) | st.text(max_size=5),
+        st.sampled_from(
+            ["limit", "order", "after", "before", "run_id", "include[]", "metadata", "metadata[a]", "metadata[]"]
+        )
+        | st.text(max_size=5),
         st.text(max_size=12) | st.integers().map(str),
         max_size=4,
     ),

@@ -201,3 +201,20 @@ async def test_503_where_nothing_is_known_yet(http: httpx.AsyncClient, simulator
     assert reply.json()["error"]["type"] == "server_error"
     assert "127.0.0.1" not in reply.text
     assert (await http.get("/models/demo")).status_code == 200
+
+
+async def test_strict_mode_is_for_the_assistants_api_alone(
+    engine: Any, settings: Any, stored: Any, caller: Any
+) -> None:
+    """The SDKs send no beta header with files and models."""
+    surface = openai(engine, settings.model_copy(update={"require_beta_header": True}), stored)
+    app = build_app([surface], largest_body=1024, draining=Draining())
+    headers = {"authorization": f"Bearer {caller.key}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://gateway/v1", headers=headers
+    ) as http:
+        statuses = {path: (await http.get(path)).status_code for path in ("/models", "/models/demo", "/files")}
+        assert set(statuses.values()) == {200}
+        for path in ("/assistants", "/threads"):
+            assert (await http.get(path)).json()["error"]["code"] == "invalid_beta"
+            assert (await http.get(path, headers={"openai-beta": "assistants=v2"})).status_code == 200

@@ -1,7 +1,7 @@
 """Threads in PostgreSQL."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from run_engine.domain.drafts import UNSET, NewThread, Page, PageRequest, Unset
 from run_engine.domain.metadata import merged
@@ -14,6 +14,9 @@ from run_engine.store.drafted import message_values
 from run_engine.store.endings import end_locked_run
 from run_engine.store.paging import fetch_page
 from run_engine.store.writer import Writer
+
+LARGEST_PAGE: Final = 100
+"""Threads on a page. The statement of the list counts on it (`list_threads`)."""
 
 
 class Threads:
@@ -67,8 +70,13 @@ class Threads:
         return rows.thread(changed)
 
     async def list(self, tenant_id: str, request: PageRequest, metadata: Metadata | None = None) -> Page[Thread]:
-        """One page, of those alone whose metadata has all pairs of `metadata`. Raises `NotFound` for the cursor."""
+        """One page, of those alone whose metadata has all pairs of `metadata`. Raises `NotFound` for the cursor.
+
+        A page has at most LARGEST_PAGE threads; raises ValueError for more.
+        """
         database = self._database
+        if request.limit > LARGEST_PAGE:
+            raise ValueError(f"a page of threads has at most {LARGEST_PAGE}")
 
         async def rows_between(bounds: dict[str, Any]) -> Sequence[Row]:
             if not metadata:

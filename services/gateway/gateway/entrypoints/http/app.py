@@ -1,7 +1,7 @@
 """The FastAPI application of the gateway: the operations of all dialects on one router. Built by `bootstrap`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -22,6 +22,8 @@ class Surface:
     """Path templates as `/v1/threads/{thread_id}`, each with the handlers of its methods."""
     keyed: KeyedRequests | None = None
     """Answers POSTs that have an idempotency key; without it the header is not looked at."""
+    exempt: Mapping[str, Dialect] = field(default_factory=dict)
+    """Paths of it that ask callers for less than the rest, with the dialect that does so."""
 
 
 def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Draining) -> FastAPI:
@@ -31,7 +33,7 @@ def build_app(surfaces: Sequence[Surface], *, largest_body: int, draining: Drain
     for surface in surfaces:
         for path, handlers in surface.paths:
             endpoint = Endpoint(
-                surface.dialect,
+                surface.exempt.get(path, surface.dialect),
                 handlers,
                 template=path,
                 largest_body=largest_body,

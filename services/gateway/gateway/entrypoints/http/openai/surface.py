@@ -1,5 +1,7 @@
 """Puts the dialect together from what `bootstrap` hands in."""
 
+from typing import Final
+
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.files import Files
@@ -20,6 +22,8 @@ from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
 from gateway.entrypoints.http.openai.paths import paths
+
+_GENERAL: Final = ("/v1/files", "/v1/models")
 
 
 def openai_surface(
@@ -49,4 +53,7 @@ def openai_surface(
         models=ModelOperations(models),
     )
     dialect = OpenAIDialect(authentication, require_beta_header=require_beta_header)
-    return Surface(dialect, operations, KeyedRequests(idempotency))
+    # Files and models are no part of the Assistants API: the SDKs send no beta header with them.
+    general = OpenAIDialect(authentication, require_beta_header=False)
+    exempt = {path: general for path, _ in operations if path.startswith(_GENERAL)}
+    return Surface(dialect, operations, KeyedRequests(idempotency), exempt)
