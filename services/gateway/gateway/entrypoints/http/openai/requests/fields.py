@@ -9,6 +9,9 @@ from pydantic_core import PydanticCustomError
 _MOST_FIELDS: Final = 64
 """No object of the API has so many fields. Without a bound, each wrong one of a million would be reported."""
 
+MOST_PAIRS: Final = 16
+"""Of metadata."""
+
 LARGEST_INTEGER: Final = 2**31 - 1
 """What the integer columns hold."""
 
@@ -29,13 +32,15 @@ class Body(BaseModel):
 
 
 def _few_pairs(value: Any) -> Any:
-    if isinstance(value, dict) and len(value) > 16:
-        raise PydanticCustomError("too_many_pairs", "too many pairs", {"most": 16, "got": len(value)})
+    if isinstance(value, dict) and len(value) > MOST_PAIRS:
+        raise PydanticCustomError("too_many_pairs", "too many pairs", {"most": MOST_PAIRS, "got": len(value)})
     return value
 
 
 Metadata = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], BeforeValidator(_few_pairs)
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    BeforeValidator(_few_pairs),
+    Field(json_schema_extra={"maxProperties": MOST_PAIRS}),
 ]
 """Up to 16 pairs, keys up to 64 characters, values up to 512."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, WithJsonSchema
 
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.fields import Body
@@ -34,7 +34,7 @@ class ExpiresAfter(Body):
 class CreateFile(Body):
     """The fields of POST /files. The file itself has been taken out, and its place is held by True."""
 
-    file: Literal[True]
+    file: Annotated[Literal[True], WithJsonSchema({"type": "string", "format": "binary"})]
     purpose: Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
     expires_after: ExpiresAfter | None = None
 

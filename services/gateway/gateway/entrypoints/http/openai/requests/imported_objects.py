@@ -26,10 +26,24 @@ from gateway.entrypoints.http.openai.requests.messages import AttachmentTool, Im
 from gateway.entrypoints.http.openai.requests.options import ReasoningEffort, ResponseFormat
 from gateway.entrypoints.http.openai.requests.tools import AssistantTools, ToolResources
 
+FilePurpose = Literal[
+    "assistants",
+    "assistants_output",
+    "batch",
+    "batch_output",
+    "fine-tune",
+    "fine-tune-results",
+    "vision",
+    "user_data",
+    "evals",
+]
+FileStatus = Literal["uploaded", "processed", "error"]
+
 
 class ImportedAssistant(Imported):
     """An `assistant`."""
 
+    object: Literal["assistant"]
     name: Name | None = None
     description: Description | None = None
     model: Model
@@ -64,20 +78,11 @@ class ImportedAssistant(Imported):
 class ImportedFile(Imported):
     """A `file`, without its bytes."""
 
+    object: Literal["file"]
     bytes: Annotated[int, Field(ge=0, le=2**63 - 1)]
     filename: Annotated[str, Field(min_length=1, max_length=1024)]
-    purpose: Literal[
-        "assistants",
-        "assistants_output",
-        "batch",
-        "batch_output",
-        "fine-tune",
-        "fine-tune-results",
-        "vision",
-        "user_data",
-        "evals",
-    ]
-    status: Literal["uploaded", "processed", "error"] = "processed"
+    purpose: FilePurpose
+    status: FileStatus = "processed"
     status_details: str | None = None
     expires_at: Seconds | None = None
 
@@ -99,6 +104,7 @@ class ImportedFile(Imported):
 class ImportedThread(Imported):
     """A `thread`."""
 
+    object: Literal["thread"]
     tool_resources: ToolResources | None = None
     metadata: Metadata | None = None
 
@@ -167,6 +173,7 @@ class MessageIncomplete(Body):
 class ImportedMessage(Imported):
     """A `thread.message`."""
 
+    object: Literal["thread.message"]
     thread_id: Identifier
     status: Literal["in_progress", "incomplete", "completed"] | None = None
     incomplete_details: MessageIncomplete | None = None

@@ -83,6 +83,7 @@ class RunIncomplete(Body):
 class ImportedRun(Imported):
     """A `thread.run`, in any status."""
 
+    object: Literal["thread.run"]
     thread_id: Identifier
     assistant_id: Annotated[str, Field(max_length=256)]
     status: Literal[

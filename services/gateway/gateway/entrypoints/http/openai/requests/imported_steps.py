@@ -109,6 +109,7 @@ class StepError(Body):
 class ImportedStep(Imported):
     """A `thread.run.step`."""
 
+    object: Literal["thread.run.step"]
     run_id: Identifier
     thread_id: Identifier
     assistant_id: Annotated[str, Field(max_length=256)]

@@ -59,7 +59,8 @@ class ImageFilePart(Body):
 class ImageUrl(Body):
     """An image on the web, or in the URL itself."""
 
-    url: Annotated[str, Field(pattern="^(?i:https?://.|data:image/.)")]
+    # In the common language of patterns, because the document of the API shows it: that has no word for "any case".
+    url: Annotated[str, Field(pattern="^([Hh][Tt][Tt][Pp][Ss]?://.|[Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/.)")]
     detail: Literal["auto", "low", "high"] | None = None
 
 

@@ -17,10 +17,11 @@ messages would hold up the loop for seconds, and the memory of a process for as 
 
 _DEFAULT: Final = PageRequest()
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
-_MOST: Final = 100
+MOST: Final = 100
+"""Objects on a page, unless a list says otherwise."""
 
 
-def page_request(query: bytes, kind: str, *, otherwise: int = _DEFAULT.limit, most: int = _MOST) -> PageRequest:
+def page_request(query: bytes, kind: str, *, otherwise: int = _DEFAULT.limit, most: int = MOST) -> PageRequest:
     """Return the page that a query string asks for; `kind` is what is listed. Other parameters are not looked at.
 
     `otherwise` is the limit where none is given, `most` the highest that is accepted.

@@ -5,7 +5,9 @@ from typing import Final
 
 from run_engine.errors import NotFound
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID_PATTERN: Final = "[A-Za-z0-9_-]{1,64}"
+
+_ID: Final = re.compile(ID_PATTERN)
 
 
 def is_id(text: str) -> bool:
