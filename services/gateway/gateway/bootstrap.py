@@ -3,14 +3,19 @@
 `__main__` builds the gateway on Kafka with it, `threadworks run` on the in-process bus.
 """
 
+import asyncio
+import time
+
 from event_bus import EventBus
 from file_store import FileStore, open_file_store
 from observability import register_secret
+from run_engine.lease import LEASE
 from run_engine.process import EngineProcess
-from run_engine.store import assistants, exports, files, imports, messages, runs, tenants, threads
+from run_engine.store import assistants, exports, files, imports, messages, runs, streams, tenants, threads
 from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
+from gateway.adapters.delta_tail import tails_on
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
@@ -21,6 +26,9 @@ from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.models import Models
 from gateway.application.runs import Runs
+from gateway.application.streams.hub import Hub
+from gateway.application.streams.readings import Readings
+from gateway.application.streams.replay import Replay
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
@@ -44,9 +52,9 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
         )
         return EngineProcess(database, bus.publisher, role="gateway", event_content=settings.event_content)
 
-    def make_server(engine: EngineProcess) -> HttpServer:
+    def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
         draining = Draining()
-        surfaces = [openai(engine, settings, stored), transfer(engine)]
+        surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
         return HttpServer(
             build_app(surfaces, largest_body=settings.largest_body, draining=draining),
             host=settings.host,
@@ -60,21 +68,38 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
     def make_sweeping(engine: EngineProcess) -> FileSweeping:
         return FileSweeping(files.Files(engine.database), stored)
 
-    return Gateway(open_engine, make_server, make_sweeping)
+    return Gateway(open_engine, lambda engine: streaming(engine, bus), make_server, make_sweeping)
 
 
-def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> Surface:
+def streaming(engine: EngineProcess, bus: EventBus) -> Hub:
+    """Return what keeps streams going, on the stores of the engine and on a slot of the bus."""
+    database, writer = engine.database, engine.writer
+    run_store = runs.Runs(database, writer)
+    return Hub(
+        streams.Streams(database),
+        streams.Slots(database, engine.worker, LEASE),
+        tails_on(bus),
+        run_store,
+        Replay(run_store, messages.Messages(database, writer)),
+        clock=time.monotonic,
+        pause=asyncio.sleep,
+    )
+
+
+def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> Surface:
     """Return the dialect `/v1` on the stores of the engine. Tests serve it without a socket."""
     database, writer = engine.database, engine.writer
     thread_store = threads.Threads(database, writer)
     key = settings.openai_api_key
     server = None if key is None else OpenAIModelServer(base_url=str(settings.openai_base_url), api_key=key)
+    run_cases = Runs(runs.Runs(database, writer), thread_store)
     return openai_surface(
         authentication=Authentication(tenants.Tenants(database)),
         assistants=assistants.Assistants(database),
         threads=thread_store,
         messages=Messages(messages.Messages(database, writer), thread_store),
-        runs=Runs(runs.Runs(database, writer), thread_store),
+        runs=run_cases,
+        readings=Readings(hub, run_cases),
         files=Files(files.Files(database), stored),
         attached_files=AttachedFiles(files.Files(database)),
         largest_file=settings.largest_file,

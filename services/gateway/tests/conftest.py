@@ -3,6 +3,7 @@
 Every reply that passes a `Caller` is held to the field facts of the API.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -15,7 +16,8 @@ from conformance.field_facts import FieldFacts
 from engine_world import Worker
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
-from gateway.bootstrap import openai, transfer
+from gateway.application.streams.hub import Hub
+from gateway.bootstrap import openai, streaming, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
@@ -120,15 +122,32 @@ async def migrated_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def engine(migrated_url: str) -> AsyncIterator[EngineProcess]:
+async def bus() -> AsyncIterator[InProcessBus]:
     bus = InProcessBus()
     await bus.start()
+    yield bus
+    await bus.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def engine(migrated_url: str, bus: InProcessBus) -> AsyncIterator[EngineProcess]:
     database = await Database.connect(migrated_url, application_name="gateway-tests", max_size=12)
     process = EngineProcess(database, bus.publisher, role="gateway")
     await process.start()
     yield process
     await process.stop()
-    await bus.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def hub(engine: EngineProcess, bus: InProcessBus) -> AsyncIterator[Hub]:
+    """What keeps streams going, on a slot of its own."""
+    hub = streaming(engine, bus)
+    hub.start()
+    async with asyncio.timeout(10):
+        while hub.slot is None:
+            await asyncio.sleep(0.01)
+    yield hub
+    await hub.stop()
 
 
 @pytest.fixture(scope="session")
@@ -149,8 +168,8 @@ def stored(settings: GatewaySettings) -> FileStore:
 
 
 @pytest.fixture(scope="session")
-def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> ASGIApp:
-    surfaces = [openai(engine, settings, stored), transfer(engine)]
+def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> ASGIApp:
+    surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
     return build_app(surfaces, largest_body=settings.largest_body, draining=Draining())
 
 

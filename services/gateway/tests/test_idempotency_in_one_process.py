@@ -9,6 +9,7 @@ import pytest
 from file_store import FileStore
 from gateway.application import idempotency
 from gateway.application.idempotency import Idempotency
+from gateway.application.streams.hub import Hub
 from gateway.bootstrap import openai
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.bytes_reply import BytesReply
@@ -207,13 +208,13 @@ async def test_what_was_not_committed_is_not_streamed() -> None:
 
 
 async def test_a_stream_over_http(
-    caller: Any, engine: EngineProcess, stored: FileStore, settings: GatewaySettings
+    caller: Any, engine: EngineProcess, stored: FileStore, settings: GatewaySettings, hub: Hub
 ) -> None:
     async def handler(_call: Call) -> StreamReply:
         return StreamReply(events(b"event: a\n\n", b"event: b\n\n"), START)
 
     surface = Surface(
-        openai(engine, settings, stored).dialect,
+        openai(engine, settings, stored, hub).dialect,
         [("/v1/streams", {"POST": handler})],
         KeyedRequests(Idempotency(IdempotencyKeys(engine.database)), join),
     )

@@ -11,6 +11,7 @@ import pytest_asyncio
 from engine_world import answer, call, new_id
 from event_bus.in_process import InProcessBus
 from file_store import FileStore
+from gateway.application.streams.hub import Hub
 from gateway.bootstrap import openai, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
@@ -115,8 +116,10 @@ APART = {"/v1/files", "/v1/import"}
 """The one takes a form, and the field facts do not know the other."""
 
 
-def test_every_post_is_tried_here(engine: EngineProcess, settings: GatewaySettings, stored: FileStore) -> None:
-    surfaces = [openai(engine, settings, stored), transfer(engine)]
+def test_every_post_is_tried_here(
+    engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub
+) -> None:
+    surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
     served = {path for surface in surfaces for path, handlers in surface.paths if "POST" in handlers}
     assert served == {*REQUESTS, *APART}
     assert all(surface.keyed is not None for surface in surfaces)
@@ -259,7 +262,7 @@ async def test_an_upload_is_one_file_however_its_form_is_written(caller: Any, se
 
 @pytest_asyncio.fixture
 async def two_gateways(
-    engine: EngineProcess, migrated_url: str, settings: GatewaySettings, stored: FileStore, caller: Any
+    engine: EngineProcess, migrated_url: str, settings: GatewaySettings, stored: FileStore, hub: Hub, caller: Any
 ) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Clients of two gateways on one database: they do not know of each other."""
     bus = InProcessBus()
@@ -268,7 +271,7 @@ async def two_gateways(
     other = EngineProcess(database, bus.publisher, role="gateway")
     clients = []
     for process in (engine, other):
-        surface = openai(process, settings, stored)
+        surface = openai(process, settings, stored, hub)
         app = build_app([surface], largest_body=settings.largest_body, draining=Draining())
         clients.append(
             httpx.AsyncClient(

@@ -132,13 +132,23 @@ class MessageStore(Protocol):
 
 
 class RunStore(Protocol):
-    """The runs of all threads, with their steps."""
+    """The runs of all threads, with their steps. `stream_slot` is where the text of a run that is read is sent."""
 
-    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage] = ()) -> Run:
+    async def start(
+        self,
+        tenant_id: str,
+        thread_id: str,
+        draft: NewRun,
+        messages: Sequence[NewMessage] = (),
+        *,
+        stream_slot: int | None = None,
+    ) -> Run:
         """Start a run with additional messages. Raises `ThreadBusy` while another one is active."""
         ...
 
-    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+    async def start_on_new_thread(
+        self, tenant_id: str, thread: NewThread, draft: NewRun, *, stream_slot: int | None = None
+    ) -> Run:
         """Make a thread and start a run on it, in one commit."""
         ...
 
@@ -159,7 +169,13 @@ class RunStore(Protocol):
         ...
 
     async def submit_outputs(
-        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+        self,
+        tenant_id: str,
+        thread_id: str,
+        run_id: str,
+        outputs: Sequence[tuple[str, str]],
+        *,
+        stream_slot: int | None = None,
     ) -> Run:
         """Store the client's outputs, all of them. Raises `OutputsNotAccepted` and `WrongOutputs`."""
         ...

@@ -22,13 +22,23 @@ class Runs:
         self._runs = runs
         self._threads = threads
 
-    async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage]) -> Run:
+    async def start(
+        self,
+        tenant_id: str,
+        thread_id: str,
+        draft: NewRun,
+        messages: Sequence[NewMessage],
+        *,
+        stream_slot: int | None = None,
+    ) -> Run:
         """Start a run on a thread, with additional messages."""
-        return await self._runs.start(tenant_id, thread_id, draft, messages)
+        return await self._runs.start(tenant_id, thread_id, draft, messages, stream_slot=stream_slot)
 
-    async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> Run:
+    async def start_on_new_thread(
+        self, tenant_id: str, thread: NewThread, draft: NewRun, *, stream_slot: int | None = None
+    ) -> Run:
         """Make a thread and start a run on it."""
-        return await self._runs.start_on_new_thread(tenant_id, thread, draft)
+        return await self._runs.start_on_new_thread(tenant_id, thread, draft, stream_slot=stream_slot)
 
     async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
         """Read one."""
@@ -47,11 +57,19 @@ class Runs:
         return await self._or_thread(tenant_id, thread_id, self._runs.cancel(tenant_id, thread_id, run_id))
 
     async def submit_outputs(
-        self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
+        self,
+        tenant_id: str,
+        thread_id: str,
+        run_id: str,
+        outputs: Sequence[tuple[str, str]],
+        *,
+        stream_slot: int | None = None,
     ) -> Run:
         """Store the client's outputs, all of them."""
         return await self._or_thread(
-            tenant_id, thread_id, self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs)
+            tenant_id,
+            thread_id,
+            self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs, stream_slot=stream_slot),
         )
 
     async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:

@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from run_engine.process import EngineProcess
 
 from gateway.application.file_sweeping import FileSweeping
+from gateway.application.streams.hub import Hub
 from gateway.entrypoints.http.server import FAREWELL_SECONDS, FINISH_SECONDS, HttpServer
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS: Final = 15.0
 """For everything after the drain: publishing what is pending, ending the lease, closing the pool."""
+HUB_SECONDS: Final = 3.0
+"""Of these, for giving back the slot of the streams. One that is not given back is free when the lease has ended."""
 DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
 """The longest that the HTTP server takes to stop."""
 
@@ -21,22 +25,25 @@ DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
 class Gateway:
     """Serves from `start()`, on a started bus, to `stop()`. Made inside the event loop that it runs in.
 
-    `open_engine` waits for the database; `make_server` makes the HTTP server on it, `make_sweeping` what deletes bytes
-    that are nobody's.
+    `open_engine` waits for the database; `make_hub` makes what keeps streams going on it, `make_server` makes the HTTP
+    server, `make_sweeping` what deletes bytes that are nobody's.
     """
 
     def __init__(
         self,
         open_engine: Callable[[], Awaitable[EngineProcess]],
-        make_server: Callable[[EngineProcess], HttpServer],
+        make_hub: Callable[[EngineProcess], Hub],
+        make_server: Callable[[EngineProcess, Hub], HttpServer],
         make_sweeping: Callable[[EngineProcess], FileSweeping],
     ) -> None:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves with the cause when the gateway has died for good."""
         self._open_engine = open_engine
+        self._make_hub = make_hub
         self._make_server = make_server
         self._make_sweeping = make_sweeping
         self._engine: EngineProcess | None = None
+        self._hub: Hub | None = None
         self._server: HttpServer | None = None
         self._sweeping: FileSweeping | None = None
         self._missing: str | None = "not started"
@@ -52,7 +59,10 @@ class Gateway:
         self._engine = await self._open_engine()
         await self._engine.start()
         self._missing = "not listening"
-        self._server = self._make_server(self._engine)
+        # The slot of the streams is leased by the liveness row of the engine, which is there now.
+        self._hub = self._make_hub(self._engine)
+        self._hub.start()
+        self._server = self._make_server(self._engine, self._hub)
         serving = await self._server.start()
         serving.add_done_callback(self._served)
         self._sweeping = self._make_sweeping(self._engine)
@@ -65,11 +75,16 @@ class Gateway:
         self._missing = "stopping"
         if self._server is not None:
             await self._server.stop()
+        # Streams have been finished by the server, so nobody listens any more.
+        if self._hub is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HUB_SECONDS):
+                    await self._hub.stop()
         if self._sweeping is not None:
             await self._sweeping.stop()
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(STOP_SECONDS - HUB_SECONDS):
                 await engine.stop()
 
     def checks(self) -> dict[str, Callable[[], str | None]]:

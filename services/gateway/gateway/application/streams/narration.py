@@ -25,8 +25,10 @@ from gateway.application.streams.telling import (
     Told,
 )
 
-BEGINNING: Final = Place(0, 0)
+BEGINNING: Final = Place(-1, 0)
 """After this place everything is told."""
+BEFORE_FIRST: Final = Place(0, 0)
+"""After this place all events of a run are told; what no event tells of (`replay`) may lie before it."""
 
 
 class _Open:
@@ -52,7 +54,7 @@ class Narration:
         self._after = after
         self._through_actions = through_actions
         self._next = 0
-        self._seq = -1
+        self._seq = -2
         self._n = -1
         self._first = True
         self._status: RunStatus | None = None

@@ -40,18 +40,17 @@ class RunLog:
         return self.promised > self.seq
 
     def begin(self, run: Run, happenings: Sequence[Happening]) -> None:
-        """Begin with a run and what has happened to it so far, in order. A log that has begun takes only what is new.
+        """Begin with a run and what has happened to it so far, in order.
 
         Several happenings may share a number: those that no event tells of (`replay`).
         """
-        if self.run is None:
-            self.run = run
-            for each in happenings:
-                self._append(each)
-        else:
-            for each in happenings:
-                if each.seq > self.seq:
-                    self._append(each)
+        self.run = run
+        for each in happenings:
+            self._append(each)
+
+    def conclude(self, run: Run) -> None:
+        """Note that the run has ended without an event that says so."""
+        self._append(Happening(max(self.seq, run.seq), run.status.value, run))
 
     def event(self, seq: int, type_: str, data: Mapping[str, Any]) -> bool:
         """Take an event; return whether it is the next one. One that is too early has to be read again."""

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 from fastapi import Request, Response
@@ -19,14 +19,13 @@ from gateway.entrypoints.http.bytes_reply import BytesReply, BytesResponse
 from gateway.entrypoints.http.exchange import Call, Headers, Reply, StreamReply
 from gateway.entrypoints.http.idempotency import HEADER, KeyedRequests
 from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
+from gateway.entrypoints.http.stream_reply import StreamResponse
 
 log = structlog.get_logger(__name__)
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Reply | BytesReply | StreamReply]]
 Handlers: TypeAlias = Mapping[str, Handler]
 """The operations of one path by HTTP method. GET answers HEAD too."""
-
-_EVENT_STREAM: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 class UnknownRoute(Exception):
@@ -136,13 +135,14 @@ class Endpoint:
         began: float | None,
         *,
         lingering: bool = False,
-    ) -> ReplyResponse | BytesResponse:
-        response: ReplyResponse | BytesResponse
+    ) -> ReplyResponse | BytesResponse | StreamResponse:
+        response: ReplyResponse | BytesResponse | StreamResponse
         if isinstance(reply, Reply):
             response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
+        elif isinstance(reply, BytesReply):
+            response = BytesResponse(reply, closing=self._draining.begun)
         else:
-            pieces = reply if isinstance(reply, BytesReply) else _as_pieces(reply)
-            response = BytesResponse(pieces, closing=self._draining.begun)
+            response = StreamResponse(reply, closing=self._draining.begun)
         log.debug(
             "request answered",
             action="request",
@@ -174,7 +174,3 @@ class Endpoint:
             action="request_failed",
             trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         )
-
-
-def _as_pieces(reply: StreamReply) -> BytesReply:
-    return BytesReply(HTTPStatus.OK, reply.events, None, (*_EVENT_STREAM, *reply.headers))

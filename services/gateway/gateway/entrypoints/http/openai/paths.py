@@ -8,6 +8,7 @@ from gateway.entrypoints.http.openai.operations.assistants import AssistantOpera
 from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
 from gateway.entrypoints.http.openai.operations.models import ModelOperations
+from gateway.entrypoints.http.openai.operations.run_streams import RunStreams
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
@@ -19,6 +20,7 @@ def paths(
     threads: ThreadOperations,
     messages: MessageOperations,
     runs: RunOperations,
+    streams: RunStreams,
     steps: StepOperations,
     files: FileOperations,
     models: ModelOperations,
@@ -48,6 +50,7 @@ def paths(
         (run, {"GET": runs.retrieve, "POST": runs.modify}),
         (f"{run}/cancel", {"POST": runs.cancel}),
         (f"{run}/submit_tool_outputs", {"POST": runs.submit_tool_outputs}),
+        (f"{run}/events", {"GET": streams.events}),
         (f"{run}/steps", {"GET": steps.list}),
         (f"{run}/steps/{{step_id}}", {"GET": steps.retrieve}),
     ]

@@ -11,6 +11,7 @@ from gateway.application.messages import Messages
 from gateway.application.models import Models
 from gateway.application.ports import AssistantStore, ThreadStore
 from gateway.application.runs import Runs
+from gateway.application.streams.readings import Readings
 from gateway.entrypoints.http.app import Surface
 from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.access import OpenAIDialect
@@ -18,6 +19,7 @@ from gateway.entrypoints.http.openai.operations.assistants import AssistantOpera
 from gateway.entrypoints.http.openai.operations.files import FileOperations
 from gateway.entrypoints.http.openai.operations.messages import MessageOperations
 from gateway.entrypoints.http.openai.operations.models import ModelOperations
+from gateway.entrypoints.http.openai.operations.run_streams import RunStreams
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
@@ -33,6 +35,7 @@ def openai_surface(
     threads: ThreadStore,
     messages: Messages,
     runs: Runs,
+    readings: Readings,
     files: Files,
     attached_files: AttachedFiles,
     largest_file: int,
@@ -43,11 +46,13 @@ def openai_surface(
     require_beta_header: bool,
 ) -> Surface:
     """Return `/v1`."""
+    streams = RunStreams(readings, threads)
     operations = paths(
         assistants=AssistantOperations(assistants, new_ids),
         threads=ThreadOperations(threads, attached_files, new_ids),
         messages=MessageOperations(messages, attached_files, new_ids),
-        runs=RunOperations(runs, attached_files, new_ids, poll_after_ms=poll_after_ms),
+        runs=RunOperations(runs, streams, attached_files, new_ids, poll_after_ms=poll_after_ms),
+        streams=streams,
         steps=StepOperations(runs),
         files=FileOperations(files, new_ids, largest_file=largest_file),
         models=ModelOperations(models),
@@ -56,4 +61,4 @@ def openai_surface(
     # Files and models are no part of the Assistants API: the SDKs send no beta header with them.
     general = OpenAIDialect(authentication, require_beta_header=False)
     exempt = {path: general for path, _ in operations if path.startswith(_GENERAL)}
-    return Surface(dialect, operations, KeyedRequests(idempotency), exempt)
+    return Surface(dialect, operations, KeyedRequests(idempotency, streams.join), exempt)

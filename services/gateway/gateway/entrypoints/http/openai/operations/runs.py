@@ -6,11 +6,11 @@ from run_engine.domain.status import RunStatus
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.identities import NewIds
 from gateway.application.runs import Runs
-from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.exchange import Call, Reply, StreamReply
 from gateway.entrypoints.http.openai.operations.replies import ok
+from gateway.entrypoints.http.openai.operations.run_streams import RunStreams
 from gateway.entrypoints.http.openai.operations.threads import thread_id_of
 from gateway.entrypoints.http.openai.presenters import lists, runs
-from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.including import check_include
 from gateway.entrypoints.http.openai.requests.paging import page_request
 from gateway.entrypoints.http.openai.requests.parsing import parse
@@ -21,30 +21,41 @@ from gateway.entrypoints.http.openai.requests.runs import CreateRun, CreateThrea
 class RunOperations:
     """Handlers for `/v1/threads/runs` and `/v1/threads/{thread_id}/runs…`."""
 
-    def __init__(self, runs: Runs, attached_files: AttachedFiles, new_ids: NewIds, *, poll_after_ms: int) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        streams: RunStreams,
+        attached_files: AttachedFiles,
+        new_ids: NewIds,
+        *,
+        poll_after_ms: int,
+    ) -> None:
         self._runs = runs
+        self._streams = streams
         self._attached_files = attached_files
         self._new_ids = new_ids
         self._poll_after = (b"openai-poll-after-ms", b"%d" % poll_after_ms)
 
-    async def create(self, call: Call) -> Reply:
+    async def create(self, call: Call) -> Reply | StreamReply:
         """POST /threads/{thread_id}/runs."""
         check_include(call.query)
         thread_id = thread_id_of(call)
         body = await parse(call, CreateRun)
-        _refuse_stream(body.stream)
         known_form("assistant", body.assistant_id)
         draft, messages = body.draft(self._new_ids), body.message_drafts(self._new_ids)
         await self._attached_files.require(call.tenant_id, messages)
+        if body.stream:
+            return await self._streams.start(call.tenant_id, thread_id, draft, messages)
         return ok(runs.run(await self._runs.start(call.tenant_id, thread_id, draft, messages)))
 
-    async def create_with_thread(self, call: Call) -> Reply:
+    async def create_with_thread(self, call: Call) -> Reply | StreamReply:
         """POST /threads/runs."""
         body = await parse(call, CreateThreadAndRun)
-        _refuse_stream(body.stream)
         known_form("assistant", body.assistant_id)
         thread, draft = body.thread_draft(self._new_ids), body.draft(self._new_ids)
         await self._attached_files.require(call.tenant_id, thread.messages)
+        if body.stream:
+            return await self._streams.start_on_new_thread(call.tenant_id, thread, draft)
         return ok(runs.run(await self._runs.start_on_new_thread(call.tenant_id, thread, draft)))
 
     async def list(self, call: Call) -> Reply:
@@ -69,11 +80,12 @@ class RunOperations:
         """POST /threads/{thread_id}/runs/{run_id}/cancel. A body is not looked at: there is nothing to say."""
         return ok(runs.run(await self._runs.cancel(call.tenant_id, thread_id_of(call), run_id_of(call))))
 
-    async def submit_tool_outputs(self, call: Call) -> Reply:
+    async def submit_tool_outputs(self, call: Call) -> Reply | StreamReply:
         """POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs."""
         thread_id, run_id = thread_id_of(call), run_id_of(call)
         body = await parse(call, SubmitToolOutputs)
-        _refuse_stream(body.stream)
+        if body.stream:
+            return await self._streams.submit_outputs(call.tenant_id, thread_id, run_id, body.outputs())
         return ok(runs.run(await self._runs.submit_outputs(call.tenant_id, thread_id, run_id, body.outputs())))
 
 
@@ -84,14 +96,3 @@ def run_id_of(call: Call) -> str:
 
 def _is_worth_polling(found: Run) -> bool:
     return not found.status.ended and found.status is not RunStatus.REQUIRES_ACTION
-
-
-def _refuse_stream(stream: bool | None) -> None:
-    if stream:
-        raise Refusal(
-            400,
-            "Unsupported value: 'stream' does not support true: streaming is not served yet. Leave it out and poll the "
-            "run until it has ended.",
-            param="stream",
-            code="unsupported_value",
-        )

@@ -1,0 +1,256 @@
+"""The hub of a gateway process: keeps the logs of the runs that are read here up to date, and wakes their readers.
+
+Text and copies of events come from the slot. What the slot lacks, the database has: a gap is filled at once, and a run
+that is silent is looked at every second, all of them with one statement. So without a slot, or without the bus, streams
+go on all the same; only their text comes as a whole, at its end.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from run_engine.domain.objects import Run
+from run_engine.errors import DatabaseUnavailable, NotFound
+from run_engine.store.streams import StoredEvent
+
+from gateway.application.streams.feed import Feed, Listener
+from gateway.application.streams.ports import EventStore, OpenTail, Pieces, SlotStore, StreamedRuns
+from gateway.application.streams.replay import Replay, is_whole
+from gateway.application.streams.slot_holder import SlotHolder
+
+log = structlog.get_logger(__name__)
+
+TICK: Final = 1.0
+"""Seconds after which a silent run is looked at."""
+VERIFY: Final = 30.0
+"""Seconds after which a silent run is looked at whether it is still there."""
+KEEPALIVE: Final = 15.0
+"""Seconds after which a reader that was told nothing gets a sign of life."""
+OUTAGE: Final = 60.0
+"""Seconds without the database after which streams that hear nothing else are given up."""
+RETENTION: Final = 60.0
+"""Seconds that a run is kept up with after its last reader went, who may come back for the rest of a text."""
+MOST_KEPT: Final = 1_000
+"""Runs without readers that are kept up with at once."""
+
+
+class Hub:
+    """Runs from `start()` to `stop()`. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        events: EventStore,
+        slots: SlotStore,
+        open_tail: OpenTail,
+        runs: StreamedRuns,
+        replay: Replay,
+        *,
+        clock: Callable[[], float],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._events = events
+        self._runs = runs
+        self._replay = replay
+        self._clock = clock
+        self._pause = pause
+        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._holder = SlotHolder(slots, open_tail, hear=self.hear, changed=self._poke, pause=pause)
+        self._poked = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failing_since: float | None = None
+
+    @property
+    def slot(self) -> int | None:
+        """The slot that text can be sent to now; None where there is none."""
+        return self._holder.slot
+
+    def start(self) -> None:
+        """Begin, without waiting for a slot."""
+        self._holder.start()
+        self._tasks = [
+            asyncio.create_task(self._tick_forever(), name="stream-ticks"),
+            asyncio.create_task(self._look_forever(), name="stream-looks"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop. There should be no readers any more; those that are get nothing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._holder.stop()
+
+    def listen(self, tenant_id: str, run_id: str) -> tuple[Feed, Listener]:
+        """Begin to listen to a run: what is sent or found from now on is kept until `leave`."""
+        now = self._clock()
+        feed = self._feeds.get((tenant_id, run_id))
+        if feed is None or feed.failure is not None:
+            feed = self._feeds[tenant_id, run_id] = Feed(tenant_id, run_id, now)
+        listener = Listener(now)
+        feed.listeners.add(listener)
+        return feed, listener
+
+    def leave(self, feed: Feed, listener: Listener) -> None:
+        """Stop listening. Again changes nothing."""
+        if listener not in feed.listeners:
+            return
+        feed.listeners.remove(listener)
+        if not feed.listeners:
+            feed.left = self._clock()
+            if feed.log.run is None or feed.log.ended or feed.failure is not None or len(self._feeds) > MOST_KEPT:
+                self._forget(feed)
+
+    def catch_up(self, feed: Feed, run: Run) -> None:
+        """Have a run read, as it was found by somebody who listens to it, up to the events that it has."""
+        if feed.log.run is None:
+            feed.joined = run
+        feed.log.promise(run.seq)
+        if feed.joined is not None or feed.log.behind:
+            self._poke()
+
+    def told(self, listener: Listener) -> None:
+        """Note that a reader was told something."""
+        listener.heard = self._clock()
+
+    def hear(self, pieces: Pieces) -> None:
+        """Take what a record of the slot holds."""
+        now = self._clock()
+        stirred: dict[Feed, None] = {}
+        behind = False
+        for piece in pieces:
+            feed = self._feeds.get((piece["tenant_id"], piece["run_id"]))
+            if feed is None:
+                continue
+            if feed.take(piece):
+                stirred[feed] = None
+            behind = behind or (feed.waits and feed.log.behind and feed.log.promised > feed.asked)
+        for feed in stirred:
+            feed.stirred = now
+            feed.wake()
+        if behind:
+            self._poke()
+
+    def tick(self) -> None:
+        """See who was silent for too long."""
+        now = self._clock()
+        for feed in list(self._feeds.values()):
+            if not feed.listeners:
+                if now - feed.left >= RETENTION:
+                    self._forget(feed)
+                continue
+            for listener in feed.listeners:
+                if now - listener.heard >= KEEPALIVE:
+                    listener.overdue = True
+                    listener.wake()
+            if self._is_due(feed, now):
+                self._poke()
+
+    async def look(self) -> None:
+        """Ask the database for what is missing, of all runs at once."""
+        now = self._clock()
+        due = [feed for feed in self._feeds.values() if feed.waits and self._is_due(feed, now)]
+        try:
+            await self._point([feed for feed in self._feeds.values() if feed.waits])
+            if due:
+                await self._read(due, now)
+        except DatabaseUnavailable:
+            self._note_outage(now)
+            return
+        if self._failing_since is not None:
+            log.info("streams can read the database again", action="streams_recovered")
+            self._failing_since = None
+
+    def _is_due(self, feed: Feed, now: float) -> bool:
+        return feed.joined is not None or feed.log.behind or now - max(feed.stirred, feed.looked) >= TICK
+
+    async def _point(self, feeds: Sequence[Feed]) -> None:
+        """Have the text of runs sent to our slot where it is not, because they were joined or the slot is another."""
+        slot = self.slot
+        if slot is None:
+            return
+        elsewhere: dict[int, list[Feed]] = defaultdict(list)
+        for feed in feeds:
+            if feed.slot != slot:
+                elsewhere[slot if feed.slot is None else feed.slot].append(feed)
+        for old, moved in elsewhere.items():
+            await self._events.move_slot(old, slot, [feed.key for feed in moved])
+            for feed in moved:
+                feed.slot = slot
+
+    async def _read(self, due: Sequence[Feed], now: float) -> None:
+        found: dict[tuple[str, str], list[StoredEvent]] = defaultdict(list)
+        for feed in due:
+            feed.asked = feed.log.promised
+        for event in await self._events.news([(*feed.key, feed.log.seq) for feed in due]):
+            found[event.tenant_id, event.run_id].append(event)
+        for feed in due:
+            feed.looked = now
+            try:
+                await self._take(feed, found[feed.key], now)
+            except DatabaseUnavailable:
+                raise
+            except NotFound as gone:
+                self._fail(feed, gone)
+            except Exception as error:  # noqa: BLE001 - the other streams must not end with this one
+                log.error(
+                    "a stream cannot go on", action="stream_fault", run_id=feed.run_id, error=type(error).__name__
+                )
+                self._fail(feed, error)
+
+    async def _take(self, feed: Feed, events: Sequence[StoredEvent], now: float) -> None:
+        if feed.joined is not None:
+            await self._begin(feed, feed.joined, events)
+        elif not events and now - max(feed.stirred, feed.verified) >= VERIFY:
+            await self._verify(feed, now)
+        if [event for event in events if feed.log.event(event.seq, event.type, event.data)]:
+            feed.stirred = now
+        feed.wake()
+
+    async def _begin(self, feed: Feed, run: Run, events: Sequence[StoredEvent]) -> None:
+        happenings = [] if is_whole(events) else await self._replay.happenings(run, events)
+        feed.joined = None
+        feed.log.begin(run, happenings)
+
+    async def _verify(self, feed: Feed, now: float) -> None:
+        """See whether a run that has been silent for long is still there, or has ended in silence (by an import)."""
+        known = feed.log.run
+        if known is not None:
+            run = await self._runs.get(feed.tenant_id, known.thread_id, feed.run_id)
+            feed.verified = now
+            if run.status.ended and run.seq <= feed.log.seq:
+                feed.log.conclude(run)
+
+    def _note_outage(self, now: float) -> None:
+        if self._failing_since is None:
+            log.warning("streams cannot read the database", action="streams_waiting")
+            self._failing_since = now
+        if now - self._failing_since >= OUTAGE:
+            for feed in list(self._feeds.values()):
+                if feed.listeners and now - feed.stirred >= OUTAGE:
+                    self._fail(feed, DatabaseUnavailable("the database was away for too long"))
+
+    def _fail(self, feed: Feed, failure: Exception) -> None:
+        feed.failure = failure
+        feed.wake()
+
+    def _forget(self, feed: Feed) -> None:
+        if self._feeds.get(feed.key) is feed:
+            del self._feeds[feed.key]
+
+    def _poke(self) -> None:
+        self._poked.set()
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await self._pause(TICK)
+            self.tick()
+
+    async def _look_forever(self) -> None:
+        while True:
+            await self._poked.wait()
+            self._poked.clear()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - the next look must not depend on this one
+                log.error("looking after streams failed", action="streams_fault", error=type(error).__name__)
