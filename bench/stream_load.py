@@ -40,7 +40,8 @@ class Streams:
                         done = True
                     if DELTA not in event:
                         continue
-                    text = orjson.loads(event[event.index(b"data: ") + 6 :])["delta"]["content"][0]["text"]["value"]
+                    data = event.partition(b"data: ")[2].partition(b"\n")[0]
+                    text = orjson.loads(data)["delta"]["content"][0]["text"]["value"]
                     for token in text.split():
                         sent = int(token.rpartition("/")[2])
                         if seen == 0:
