@@ -1,13 +1,19 @@
-"""One installation of each mode for all end-to-end tests of a session."""
+"""One installation of each mode for all end-to-end tests of a session, and the ways to it."""
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from conformance.field_facts import FieldFacts
+from either_client import EitherClient
 from installation import Installation
+from openai import AsyncOpenAI, OpenAI
+from recording_proxy import RecordingProxy
+from scripted_model import ScriptedModel, model_of
+from threadworks import demo
 
 
 @pytest_asyncio.fixture(scope="session", params=["run", "up"])
@@ -21,3 +27,48 @@ async def installation(request: pytest.FixtureRequest) -> AsyncIterator[Installa
     finally:
         await started.stop()
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def recording(installation: Installation) -> Iterator[RecordingProxy]:
+    proxy = RecordingProxy(installation.url, FieldFacts())
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def proxy(recording: RecordingProxy) -> Iterator[RecordingProxy]:
+    """The way to the installation on which every reply is held to the field facts; one that differs fails the test."""
+    recording.forget()
+    yield recording
+    assert recording.problems == []
+
+
+@pytest.fixture(scope="session")
+def control(installation: Installation) -> Iterator[ScriptedModel]:
+    with model_of(installation) as model:
+        yield model
+
+
+@pytest.fixture
+def model(control: ScriptedModel) -> Iterator[ScriptedModel]:
+    """The installation's model, told by the test what to say; all of what it was told must have been asked for."""
+    yield control
+    unused = control.unused()
+    control.forget()
+    assert unused == []
+
+
+@pytest_asyncio.fixture(scope="session", params=["async", "sync"])
+async def connected(request: pytest.FixtureRequest, recording: RecordingProxy) -> AsyncIterator[EitherClient]:
+    kind = AsyncOpenAI if request.param == "async" else OpenAI
+    client = EitherClient(kind(base_url=recording.url, api_key=demo.KEY, max_retries=0, timeout=60))
+    yield client
+    await client.now(client.openai.close())
+
+
+@pytest.fixture
+def sdk(connected: EitherClient, proxy: RecordingProxy) -> EitherClient:
+    """The official SDK on the way that is recorded, first its asynchronous client, then its synchronous one."""
+    return connected
