@@ -117,7 +117,17 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21, "most_bytes": 2**24
         ("list_steps", {**PAGE, "thread_id": "thread_2", "run_id": "run_3001"}, 20),
         (
             "end_run",
-            {"owner": "x", **THREAD, "run_id": "run_3000", "status": "cancelled", "last_error": None, "said": None},
+            {
+                "owner": "x",
+                **THREAD,
+                "run_id": "run_3000",
+                "status": "cancelled",
+                "last_error": None,
+                "said": None,
+                "incomplete_details": None,
+                "prompt_tokens": 0,
+                "completion_tokens": 0,
+            },
             50,
         ),
         ("abandon_step", {"owner": "x", "tenant_id": "t", "run_id": "run_3000", "reason": "x"}, 50),

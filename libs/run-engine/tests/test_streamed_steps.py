@@ -151,6 +151,28 @@ async def test_what_was_said_until_the_end_is_kept(world: World) -> None:
         assert (message.status, message.content) == (MessageStatus.INCOMPLETE, text("half a"))
 
 
+async def test_a_run_that_is_cut_short_without_a_message(world: World) -> None:
+    worker = await world.live_worker()
+    run = await world.claimed(worker)
+    await worker.driving.cut_short(run, "max_prompt_tokens", Usage(prompt_tokens=7, completion_tokens=3))
+    assert await world.events(run) == ["run.queued", "run.in_progress", "run.incomplete"]
+    ended = await world.read(run)
+    assert (ended.status, ended.incomplete_details) == (RunStatus.INCOMPLETE, {"reason": "max_prompt_tokens"})
+    assert ended.usage == Usage(prompt_tokens=7, completion_tokens=3)
+    assert await world.active_run(run) is None
+    assert [message.role for message in await _messages(world, run)] == ["user"]
+    await world.outbox(run.thread_id)
+
+
+async def test_a_run_that_is_handed_back_instead_of_cancelled_keeps_what_was_said(world: World) -> None:
+    worker = await world.live_worker()
+    run = await world.claimed(worker)
+    await worker.driving.open_step(run, new_id("step"), new_id("message"))
+    await world.gateway.runs.cancel(world.tenant, run.thread_id, run.id)
+    await worker.driving.hand_back(world.tenant, run.id, run.attempt, text("half a"))
+    assert (await _message(world, run)).content == text("half a")
+
+
 async def test_a_fenced_worker_opens_nothing(world: World) -> None:
     worker, other = await world.live_worker(), await world.live_worker()
     run = await world.claimed(worker)

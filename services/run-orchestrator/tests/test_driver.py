@@ -13,7 +13,7 @@ from run_engine.store.driving import Said
 from run_engine.store.streams import StoredEvent
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRun, DrivenRuns, Interruption
-from run_orchestrator.application.ending import Failed, Finished, Parked
+from run_orchestrator.application.ending import CutShort, Failed, Finished, Parked
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.fitting import Fitting
 from run_orchestrator.application.model_facts import ModelTable
@@ -77,7 +77,7 @@ class FakeStore:
     async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
         self._note("obey_cancel")
 
-    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         raise NotImplementedError
 
     async def say(self, run: Run, said: Said) -> None:
@@ -86,7 +86,10 @@ class FakeStore:
     async def abandon_step(self, run: Run, reason: str) -> None:
         raise NotImplementedError
 
-    async def hand_back(self, run: Run) -> None:
+    async def cut_short(self, run: Run, ending: CutShort) -> None:
+        self._note("cut_short", ending)
+
+    async def hand_back(self, run: Run, said: list[Json] | None) -> None:
         self._note("hand_back")
 
 

@@ -152,8 +152,35 @@ async def test_calls_of_a_reply_that_was_cut_short_are_taken_back(stage: Any, li
     await stage.model.script({"steps": ["So far.", call], "finish_reason": "length"})
     await stage.orchestrator()
     run = await stage.until_status(await start(stage, "rechne", "f"), "incomplete")
-    assert await stage.texts(run) == ["So far.", ""]
-    assert "run-step.failed" in await kinds(stage, run)
+    assert await stage.texts(run) == ["So far."]
+    assert (await kinds(stage, run))[-3:] == ["run-step.created", "run-step.failed", "run.incomplete"]
+    assert run.usage is not None
+    assert run.usage.total_tokens > 0, "the reply is paid for"
+
+
+@pytest.mark.parametrize("slot", [SLOT, None])
+async def test_line_breaks_before_calls_are_no_message(stage: Any, listener: Listener, slot: int | None) -> None:
+    await stage.model.script({"steps": ["\n", "\n", {"tool_call": {"name": "f", "arguments": {}}}]})
+    await stage.orchestrator()
+    run = await stage.until_status(await start(stage, "rechne", "f", slot=slot), "requires_action")
+    assert await stage.texts(run) == []
+    assert (await kinds(stage, run)).count("run-step.created") == 1
+
+
+async def test_line_breaks_before_words_are_told_with_them(stage: Any, listener: Listener) -> None:
+    await stage.model.script({"steps": ["\n", "\n", "Java"]})
+    await stage.orchestrator()
+    run = await stage.until_status(await start(stage, "hallo"), "completed")
+    await listener.until(lambda: listener.text() == "\n\nJava")
+    assert await stage.texts(run) == ["\n\nJava"]
+
+
+async def test_what_a_model_says_after_calls_that_were_told_is_left_out(stage: Any, listener: Listener) -> None:
+    await stage.model.script({"steps": [{"tool_call": {"name": "f", "arguments": {}}}, "Too late."]})
+    await stage.orchestrator()
+    run = await stage.until_status(await start(stage, "rechne", "f"), "requires_action")
+    assert await stage.texts(run) == []
+    assert (await kinds(stage, run))[2:] == ["run-step.created", "run-step.in_progress", "run.requires_action"]
 
 
 async def test_whoever_joins_in_the_middle_is_told_all_of_it(stage: Any, listener: Listener) -> None:

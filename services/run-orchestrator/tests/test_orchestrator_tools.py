@@ -228,6 +228,7 @@ async def test_tokens_that_a_tool_round_used_up_end_the_run(stage: Any) -> None:
     assert ended.incomplete_details == {"reason": "max_completion_tokens"}
     assert ended.usage.completion_tokens == 300
     assert len(await stage.model.requests()) == 1
+    assert await stage.texts(run) == [], "nothing was said, so there is no message"
 
 
 async def test_runs_wait_for_a_pinned_service_that_has_not_announced(stage: Any) -> None:

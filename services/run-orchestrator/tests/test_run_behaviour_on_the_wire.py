@@ -235,6 +235,7 @@ async def test_a_prompt_that_no_ration_is_enough_for_is_not_sent(stage: Any) -> 
     ended = await stage.until_status(run, "incomplete")
     assert ended.incomplete_details == {"reason": "max_prompt_tokens"}
     assert await stage.model.requests() == []
+    assert await stage.texts(run) == []
 
 
 async def test_a_model_that_reads_less_than_we_thought_is_asked_again_with_less(stage: Any) -> None:

@@ -59,14 +59,17 @@ class Driving:
         self._writer.committed(row["outbox_ids"])
         return rows.run(row)
 
-    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         """Begins a step in the open, for those who stream the run: one that writes the message, or calls tools if None.
 
-        Returns its event. `say`, `finish` and `park` go on with the step under the same ids.
+        Returns its event; None if it was begun before, by a call whose reply was lost. `say`, `finish` and `park` go on
+        with the step under the same ids.
         """
         row = await self._database.one("open_step", **self._fence(run), step_id=step_id, message_id=message_id)
         if row is None:
             raise Fenced(run.id)
+        if row["seq"] is None:
+            return None
         self._writer.committed(row["outbox_ids"])
         return StoredEvent(
             run.tenant_id,
@@ -79,7 +82,10 @@ class Driving:
         )
 
     async def say(self, run: Run, said: Said) -> None:
-        """Completes a message beside which the model calls tools: its step is done, the run goes on."""
+        """Completes a message beside which the model calls tools: its step is done, the run goes on.
+
+        Again changes nothing.
+        """
         row = await self._database.one("complete_message", **self._fence(run), **asdict(said))
         self._committed(run, row)
 
@@ -174,6 +180,18 @@ class Driving:
             )
         self._writer.committed(ids)
 
+    async def cut_short(self, run: Run, reason: str, usage: Usage) -> None:
+        """Ends the run as incomplete without a message of its own: a limit is used up. No step of it may be open.
+
+        `usage` is what the model took since the last step. `reason` as in `Answer`.
+        """
+        async with self._database.transaction() as session:
+            locked = await self._lock(session, run)
+            ids = await end_locked_run(
+                session, self._writer.owner, locked, RunStatus.INCOMPLETE, incomplete_reason=reason, usage=usage
+            )
+        self._writer.committed(ids)
+
     async def obey_cancel(self, run: Run, said: list[Json] | None = None) -> None:
         """Ends a run in cancelling as cancelled, after its work was stopped. `said` as in `fail`."""
         async with self._database.transaction() as session:
@@ -184,8 +202,8 @@ class Driving:
             ids = await end_locked_run(session, self._writer.owner, locked, status, said=said)
         self._writer.committed(ids)
 
-    async def hand_back(self, run_tenant: str, run_id: str, attempt: int) -> None:
-        """Gives up a run unharmed: queued again, or cancelled when that was asked for."""
+    async def hand_back(self, run_tenant: str, run_id: str, attempt: int, said: list[Json] | None = None) -> None:
+        """Gives up a run unharmed: queued again, or cancelled when that was asked for. `said` as in `fail`."""
         async with self._database.transaction() as session:
             locked = await session.one(
                 "lock_driven_run", tenant_id=run_tenant, run_id=run_id, attempt=attempt, worker=self._writer.owner
@@ -196,7 +214,7 @@ class Driving:
             if status is RunStatus.QUEUED:
                 ids = await queue_locked_run(session, self._writer.owner, locked, locked["lost_workers"])
             else:
-                ids = await end_locked_run(session, self._writer.owner, locked, status)
+                ids = await end_locked_run(session, self._writer.owner, locked, status, said=said)
         self._writer.committed(ids)
 
     def _fence(self, run: Run) -> dict[str, object]:

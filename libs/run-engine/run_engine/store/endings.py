@@ -1,10 +1,13 @@
 """Cold moves of a run that the caller has locked: ended without an answer, or queued again."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from run_engine.domain.objects import Json
+from run_engine.domain.objects import Json, Usage
 from run_engine.domain.status import RunStatus
 from run_engine.store.database import Row, Session
+
+NOTHING: Final = Usage()
 
 
 async def end_locked_run(
@@ -15,10 +18,12 @@ async def end_locked_run(
     last_error: Json | None = None,
     *,
     said: list[Json] | None = None,
+    incomplete_reason: str | None = None,
+    usage: Usage = NOTHING,
 ) -> Sequence[int]:
-    """Ends the run as failed, cancelled or expired, closes its open step and message, frees its thread.
+    """Ends the run as failed, cancelled, expired or incomplete, closes its open step and message, frees its thread.
 
-    `said` is the content of the open message so far; None where only its worker knows.
+    `said` is the content of the open message so far; None where only its worker knows. `usage` is what no step counts.
 
     Returns the ids of the outbox rows, for `Writer.committed` after the commit.
     """
@@ -31,6 +36,9 @@ async def end_locked_run(
         status=status.value,
         last_error=last_error,
         said=said,
+        incomplete_details=None if incomplete_reason is None else {"reason": incomplete_reason},
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
     )
     ids: Sequence[int] = row["outbox_ids"]
     return ids

@@ -11,7 +11,7 @@ from run_engine.store.messages import Messages
 from run_engine.store.streams import StoredEvent
 from run_engine.store.tenants import Tenants
 
-from run_orchestrator.application.ending import Failed, Finished, Parked
+from run_orchestrator.application.ending import CutShort, Failed, Finished, Parked
 from run_orchestrator.application.prompt import weight
 
 PAGE: Final = 50
@@ -67,8 +67,8 @@ class EngineRunStore:
         tenant = await self._tenants.get(tenant_id)
         return tenant.tool_services if tenant is not None else frozenset()
 
-    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
-        """Begins a step in the open, one that writes the message or calls tools if None; returns its event."""
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
+        """Begins a step in the open, one that writes the message or calls tools if None; its event if it is new."""
         return await self._driving.open_step(run, step_id, message_id)
 
     async def say(self, run: Run, said: Said) -> None:
@@ -94,6 +94,10 @@ class EngineRunStore:
         """Parks the run for its calls, and asks the services."""
         await self._driving.park(run, ending.step_id, ending.calls, ending.usage, ending.said)
 
+    async def cut_short(self, run: Run, ending: CutShort) -> None:
+        """Ends the run as incomplete, without a message."""
+        await self._driving.cut_short(run, ending.reason, ending.usage)
+
     async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
         """Ends the run with an error; `said` is the content of its open message so far."""
         await self._driving.fail(run, ending.code, ending.message, said)
@@ -102,6 +106,6 @@ class EngineRunStore:
         """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
         await self._driving.obey_cancel(run, said)
 
-    async def hand_back(self, run: Run) -> None:
-        """Queues the run again for others, or ends it where it was to be cancelled."""
-        await self._driving.hand_back(run.tenant_id, run.id, run.attempt)
+    async def hand_back(self, run: Run, said: list[Json] | None) -> None:
+        """Queues the run again for others, or ends it where it was to be cancelled. `said` as in `fail`."""
+        await self._driving.hand_back(run.tenant_id, run.id, run.attempt, said)

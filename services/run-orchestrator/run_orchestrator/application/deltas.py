@@ -61,8 +61,9 @@ class DeltaLog:
         )
 
     def committed(self) -> None:
-        """Adds that the run has events beyond the last one known here: what they are, the database tells."""
-        self._entries.append({**self._owner, "seq": self.seq + 1})
+        """Adds that the run has one event more than is known here, at least: what it is, the database tells."""
+        self.seq += 1
+        self._entries.append({**self._owner, "seq": self.seq})
 
     def claimed(self) -> None:
         """Adds that the run's claim is committed."""

@@ -13,7 +13,7 @@ from run_engine.domain.objects import Run
 from run_engine.errors import DatabaseUnavailable, Fenced
 
 from run_orchestrator.application.driven_runs import DrivenRun, Interruption
-from run_orchestrator.application.ending import Ending, Failed, Finished, Parked
+from run_orchestrator.application.ending import CutShort, Ending, Failed, Finished, Parked
 from run_orchestrator.application.patience import Patience
 from run_orchestrator.application.ports import RunStore
 from run_orchestrator.application.work import Work
@@ -43,7 +43,7 @@ class Driver:
         try:
             ending: Ending | None = await driven.until_interrupted(self._work.ending_of(driven))
         except Fenced:
-            await self._quietly(lambda fenced: self._store.obey_cancel(fenced, driven.said()), run)
+            await self._obey_cancel(driven)
             return
         except Exception as error:  # noqa: BLE001 - whatever it was, the run must not hang
             _log_fault(run, error)
@@ -55,7 +55,7 @@ class Driver:
             await self._commit(driven, ending)
         except Fenced:
             # Either it is not ours any more, or it was to be cancelled and cannot be parked: then it ends so.
-            await self._quietly(lambda fenced: self._store.obey_cancel(fenced, driven.said()), run)
+            await self._obey_cancel(driven)
         except DatabaseUnavailable:
             log.warning("an ending could not be committed", action="ending_lost", run_id=run.id)
         except Exception as error:  # noqa: BLE001 - as above
@@ -72,6 +72,8 @@ class Driver:
                     await self._store.finish(run, ending)
                 case Parked():
                     await self._store.park(run, ending)
+                case CutShort():
+                    await self._store.cut_short(run, ending)
                 case Failed():
                     await self._store.fail(run, ending, driven.said())
 
@@ -87,9 +89,14 @@ class Driver:
             log.info("a run was taken away", action="run_taken_away", run_id=run.id, attempt=run.attempt)
             return
         if driven.interruption is Interruption.CANCELLED:
-            await self._quietly(lambda stopped: self._store.obey_cancel(stopped, driven.said()), run)
+            await self._obey_cancel(driven)
         # What is still ours now was never to be cancelled (an event was wrong), or is handed back by the shutdown.
-        await self._quietly(self._store.hand_back, run)
+        await self._quietly(lambda stopped: self._store.hand_back(stopped, driven.said()), run)
+
+    async def _obey_cancel(self, driven: DrivenRun) -> None:
+        # That it was to be cancelled is an event that the log does not know of.
+        driven.log.committed()
+        await self._quietly(lambda stopped: self._store.obey_cancel(stopped, driven.said()), driven.run)
 
     async def _quietly(self, write: Callable[[Run], Awaitable[None]], run: Run) -> None:
         try:

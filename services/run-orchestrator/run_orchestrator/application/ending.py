@@ -44,6 +44,14 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
+class CutShort:
+    """The run ends as incomplete, and there is no message to end it with."""
+
+    reason: IncompleteReason
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The run ends with an error that its owner sees."""
 
@@ -51,7 +59,7 @@ class Failed:
     message: str
 
 
-Ending = Finished | Parked | Failed
+Ending = Finished | Parked | CutShort | Failed
 
 
 def content_of(text: str, refusal: str) -> list[Json]:

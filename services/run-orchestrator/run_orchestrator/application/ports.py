@@ -7,7 +7,7 @@ from run_engine.domain.objects import Json, Message, Run, RunStep
 from run_engine.store.driving import Said
 from run_engine.store.streams import StoredEvent
 
-from run_orchestrator.application.ending import Failed, Finished, Parked
+from run_orchestrator.application.ending import CutShort, Failed, Finished, Parked
 from run_orchestrator.application.prompt import Prompt
 from run_orchestrator.application.reply import Piece
 
@@ -49,12 +49,15 @@ class RunStore(Protocol):
         """The tool services that a tenant's runs may use."""
         ...
 
-    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent:
-        """Begins a step in the open, one that writes the message or calls tools if None; returns its event."""
+    async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
+        """Begins a step in the open, one that writes the message or calls tools if None; returns its event.
+
+        Again changes nothing, and returns None.
+        """
         ...
 
     async def say(self, run: Run, said: Said) -> None:
-        """Stores a message that does not end the run."""
+        """Stores a message that does not end the run. Again changes nothing."""
         ...
 
     async def abandon_step(self, run: Run, reason: str) -> None:
@@ -69,6 +72,10 @@ class RunStore(Protocol):
         """Parks the run for its calls, and asks the services."""
         ...
 
+    async def cut_short(self, run: Run, ending: CutShort) -> None:
+        """Ends the run as incomplete, without a message."""
+        ...
+
     async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
         """Ends the run with an error; `said` is the content of its open message so far."""
         ...
@@ -77,6 +84,6 @@ class RunStore(Protocol):
         """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
         ...
 
-    async def hand_back(self, run: Run) -> None:
-        """Queues the run again for others, or ends it where it was to be cancelled."""
+    async def hand_back(self, run: Run, said: list[Json] | None) -> None:
+        """Queues the run again for others, or ends it where it was to be cancelled. `said` as in `fail`."""
         ...

@@ -3,11 +3,10 @@
 Used by `work` for each reply of a model. Where nobody streams, nothing is opened, and one commit at the end writes all.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
-from run_engine.domain.objects import Json, Run, RunStep
-from run_engine.domain.status import StepStatus
+from run_engine.domain.objects import Json, Run
 from run_engine.store.driving import Said
 
 from run_orchestrator.application.deltas import DeltaLog
@@ -41,6 +40,8 @@ class Telling:
         self._new_id = new_id
         self._told = 0
         self._writing: list[Fragment] = []
+        self._blank: list[Fragment] = []
+        """What came before the first word."""
         self.message_step_id = new_id("step")
         self.message_id = new_id("message")
         self.calls_step_id = new_id("step")
@@ -65,10 +66,7 @@ class Telling:
                     await self._open_calls()
                 self._log.text(self.calls_step_id, fragment)
             elif not self.message_done and not self.calls_open:
-                if not self.message_open:
-                    await self._open_message()
-                self._writing.append(fragment)
-                self._log.text(self.message_step_id, fragment)
+                await self._write(fragment)
         self._wake(self._log)
 
     def said(self) -> list[Json] | None:
@@ -80,59 +78,45 @@ class Telling:
         if self.calls_open:
             await self.abandon()
 
-    def again(self) -> "Telling":
-        """The telling of another message after this one."""
-        return Telling(self._run, self._store, self._log, wake=self._wake, patience=self._patience, new_id=self._new_id)
-
     async def abandon(self) -> None:
         """Fails the open step: what was told of this reply does not count."""
         if self.calls_open or (self.message_open and not self.message_done):
-            await self._surely(lambda: self._store.abandon_step(self._run, ABANDONED), self._is_abandoned)
+            await self._patience.read(lambda: self._store.abandon_step(self._run, ABANDONED))
             self._log.committed()
-            self._log.seq += 1
             self._wake(self._log)
             self.calls_open = self.message_open = False
 
-    async def _open_message(self) -> None:
-        await self._open(self.message_step_id, self.message_id)
-        self.message_open = True
+    async def _write(self, fragment: Fragment) -> None:
+        """Tells what comes next of the message. What has no word yet may be no message: models break lines first."""
+        if not self.message_open:
+            self._blank.append(fragment)
+            if not fragment.text.strip():
+                return
+            await self._open(self.message_step_id, self.message_id)
+            self.message_open = True
+            told, self._blank = self._blank, []
+        else:
+            told = [fragment]
+        self._writing += told
+        for each in told:
+            self._log.text(self.message_step_id, each)
 
     async def _open_calls(self) -> None:
         said = self.said()
         if said is not None:
             message = Said(step_id=self.message_step_id, message_id=self.message_id, content=said)
-            await self._surely(
-                lambda: self._store.say(self._run, message),
-                lambda step: step.id == message.step_id and step.status is StepStatus.COMPLETED,
-            )
+            await self._patience.read(lambda: self._store.say(self._run, message))
             self.message_done = True
             self._log.committed()
         await self._open(self.calls_step_id, None)
         self.calls_open = True
 
     async def _open(self, step_id: str, message_id: str | None) -> None:
-        async def write() -> None:
-            self._log.event(await self._store.open_step(self._run, step_id, message_id))
-
-        if not await self._surely(write, lambda step: step.id == step_id):
+        event = await self._patience.read(lambda: self._store.open_step(self._run, step_id, message_id))
+        if event is None:
             self._log.committed()
-
-    async def _surely(self, write: Callable[[], Awaitable[None]], written: Callable[[RunStep], bool]) -> bool:
-        """Writes once, however often the database goes away meanwhile; False where the reply to the write was lost."""
-        tried = False
-
-        async def attempt() -> bool:
-            nonlocal tried
-            if tried and any(map(written, await self._store.steps(self._run))):
-                return False
-            tried = True
-            await write()
-            return True
-
-        return await self._patience.read(attempt)
-
-    def _is_abandoned(self, step: RunStep) -> bool:
-        return step.status is StepStatus.FAILED and step.id in {self.message_step_id, self.calls_step_id}
+        else:
+            self._log.event(event)
 
 
 def _joined(fragments: list[Fragment]) -> tuple[str, str]:

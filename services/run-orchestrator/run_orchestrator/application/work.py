@@ -16,9 +16,9 @@ from run_engine.store.driving import Said
 
 from run_orchestrator.application.driven_runs import DrivenRun
 from run_orchestrator.application.ending import (
+    CutShort,
     Ending,
     Finished,
-    IncompleteReason,
     Parked,
     content_of,
     cut_short_by,
@@ -41,8 +41,6 @@ CLOCK_DIFFERENCE: Final = 5.0
 _TELLS_OF_SERVERS: Final = frozenset(FailureKind) - {FailureKind.INVALID_PROMPT, FailureKind.CONTEXT_OVERFLOW}
 """Kinds whose details are our own sentences; those of the others may quote the prompt, which is not for the log."""
 _SEQ_OF_THE_FIRST_CLAIM: Final = 2
-_NOTHING: Final = Reply("", "", (), None, Usage())
-"""The reply of a model that is not asked."""
 UNLIMITED: Final = 365.0 * 24 * 3600
 """The life of a run that does not expire, in seconds."""
 
@@ -105,13 +103,13 @@ class Work:
         steps = await self._steps(run)
         limit = used_up(run, steps)
         if limit is not None:
-            return self._finished(self._telling(driven), _NOTHING, limit)
+            return CutShort(limit, Usage())
         asked = await self._prompt(run, steps)
         failures, was_shortened = 0, False
         while True:
-            telling = self._telling(driven)
             if asked.used_up:
-                return self._finished(telling, _NOTHING, "max_prompt_tokens")
+                return CutShort("max_prompt_tokens", Usage())
+            telling = self._telling(driven)
             try:
                 return await self._decide(run, asked.prompt, await self._ask(asked, telling), telling)
             except ModelFailure as failure:
@@ -186,10 +184,17 @@ class Work:
         if cut_short is not None:
             # Its calls are not made.
             await telling.abandon_calls()
-            return self._finished(telling, reply, cut_short)
-        calls = wanted_calls(reply, prompt.function_names)
+            if telling.message_done:
+                return CutShort(cut_short, reply.usage)
+        calls = () if cut_short is not None else wanted_calls(reply, prompt.function_names)
         if not calls:
-            return self._finished(telling, reply)
+            return Finished(
+                step_id=telling.message_step_id,
+                message_id=telling.message_id,
+                content=content_of(reply.text, reply.refusal),
+                usage=reply.usage,
+                incomplete_reason=cut_short,
+            )
         allowed = await self._patience.read(lambda: self._store.allowed_services(run.tenant_id))
         drafts = []
         for call in calls:
@@ -205,22 +210,11 @@ class Work:
                 )
             )
         said = None
-        if (reply.text or reply.refusal) and not telling.message_done:
+        # A message comes before the calls, or not at all.
+        if (reply.text + reply.refusal).strip() and not telling.message_done and not telling.calls_open:
             content = content_of(reply.text, reply.refusal)
             said = Said(step_id=telling.message_step_id, message_id=telling.message_id, content=content)
         return Parked(step_id=telling.calls_step_id, calls=tuple(drafts), usage=reply.usage, said=said)
-
-    def _finished(self, telling: Telling, reply: Reply, incomplete_reason: IncompleteReason | None = None) -> Finished:
-        if telling.message_done:
-            # What was said before the calls is a message of its own already.
-            reply, telling = replace(reply, text="", refusal=""), telling.again()
-        return Finished(
-            step_id=telling.message_step_id,
-            message_id=telling.message_id,
-            content=content_of(reply.text, reply.refusal),
-            usage=reply.usage,
-            incomplete_reason=incomplete_reason,
-        )
 
     def _remaining(self, run: Run) -> float:
         if run.expires_at is None:

@@ -26,6 +26,14 @@ CREATE FUNCTION step_details(s run_steps) RETURNS jsonb LANGUAGE sql STABLE AS $
                                 jsonb_build_object('message_id', s.message_id)) END
 $$;
 
+-- The status of a step, null where there is none. It is volatile so that it reads with a fresh snapshot: the caller may have
+-- waited for the lock of the run, which another try of the same write held, whose reply was lost.
+CREATE FUNCTION step_status(tenant text, step text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT s.status FROM run_steps s WHERE s.tenant_id = tenant AND s.id = step);
+END
+$$;
+
 -- Fails the step that the caller's locked run has begun in the open and not finished, and forgets its message: the text
 -- of a reply is no state until it is whole. A step that has calls is parked, not open. Returns the outbox id; null where
 -- no step is open.

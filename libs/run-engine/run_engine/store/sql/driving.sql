@@ -12,8 +12,7 @@ WITH locked AS MATERIALIZED (
     RETURNING t.id
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now, (SELECT count(*) FROM unlocked) AS threads,
-           (SELECT count(*)::integer FROM run_steps s
-            WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
+           (step_status(locked.tenant_id, :step_id) IS NOT NULL)::integer AS opened
     FROM locked
 ), message AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, incomplete_details, completed_at, incomplete_at,
@@ -71,14 +70,15 @@ SELECT array_agg(id) AS outbox_ids FROM published HAVING count(*) > 0;
 
 -- name: open_step^
 -- Begins a step in the open, at the first chunk of a reply that is streamed: the step, an empty message where it writes
--- one, and their event. No row: fenced, or to be cancelled.
+-- one, and their event. A step that was begun before, by a try whose reply was lost, stays as it is, and has no seq here.
+-- No row: fenced, or to be cancelled.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
       AND status = 'in_progress'
     FOR NO KEY UPDATE
 ), moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS now FROM locked
+    SELECT clock_timestamp() AS now FROM locked WHERE step_status(locked.tenant_id, :step_id) IS NULL
 ), message AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, assistant_id, run_id,
                           attachments, metadata)
@@ -93,29 +93,33 @@ WITH locked AS MATERIALIZED (
     FROM locked, moment
     RETURNING id, step_snapshot(run_steps, step_details(run_steps)) AS snapshot
 ), moved AS (
-    UPDATE runs r SET seq = r.seq + 1 FROM locked WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
+    UPDATE runs r SET seq = r.seq + 1
+    FROM locked, moment WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
     RETURNING r.tenant_id, r.thread_id, r.id, r.seq, r.attempt
 ), published AS MATERIALIZED (
     SELECT emit_run_event(:worker, m.tenant_id, m.thread_id, m.id, m.seq, m.attempt, 'threadworks.run-step.created.v1',
                           step.id, jsonb_build_object('step', step.snapshot), moment.now) AS id
     FROM moved m, step, moment
 )
-SELECT (SELECT array_agg(published.id) FROM published) AS outbox_ids, moved.seq,
-       jsonb_build_object('step', step.snapshot) AS data, moment.now AS created_at
-FROM moved, step, moment;
+SELECT (SELECT array_agg(published.id) FROM published) AS outbox_ids, begun.*
+FROM locked LEFT JOIN (
+    SELECT moved.seq, jsonb_build_object('step', step.snapshot) AS data, moment.now AS created_at
+    FROM moved, step, moment
+) AS begun ON true;
 
 -- name: complete_message^
 -- Completes a message that is not the run's last word, before the calls of the same reply: message, step and events,
--- whether the step was begun in the open or not. Its tokens count for the calls. No row: fenced, or to be cancelled.
+-- whether the step was begun in the open or not. Its tokens count for the calls. What was completed before stays as it is.
+-- No row: fenced, or to be cancelled.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
       AND status = 'in_progress'
     FOR NO KEY UPDATE
 ), moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS now, (SELECT count(*)::integer FROM run_steps s
-        WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
-    FROM locked
+    SELECT now, (status IS NOT NULL)::integer AS opened
+    FROM (SELECT clock_timestamp() AS now, step_status(locked.tenant_id, :step_id) AS status FROM locked) AS seen
+    WHERE status IS DISTINCT FROM 'completed'
 ), message AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, completed_at, role, content, assistant_id,
                           run_id, attachments, metadata)
@@ -154,7 +158,7 @@ WITH locked AS MATERIALIZED (
                           moment.now)
     FROM moved m, step, moment
 )
-SELECT array_agg(id) AS outbox_ids FROM published HAVING count(*) > 0;
+SELECT (SELECT coalesce(array_agg(id), '{}') FROM published) AS outbox_ids FROM locked;
 
 -- name: park_run^
 -- Parks a driven run for tool calls: step, calls, counters, status and events in one commit, whether the step was begun in
@@ -165,9 +169,7 @@ WITH locked AS MATERIALIZED (
       AND status = 'in_progress'
     FOR NO KEY UPDATE
 ), moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS now, EXISTS (SELECT FROM run_steps s
-        WHERE s.tenant_id = locked.tenant_id AND s.id = :step_id) AS opened
-    FROM locked
+    SELECT clock_timestamp() AS now, step_status(locked.tenant_id, :step_id) IS NOT NULL AS opened FROM locked
 ), step AS (
     INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_at, attempt, type, status,
                            prompt_tokens, completion_tokens)

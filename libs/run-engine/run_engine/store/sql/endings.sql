@@ -43,7 +43,9 @@ WITH moment AS MATERIALIZED (
     UPDATE runs r SET
         status = :status, worker = NULL, open_client_calls = 0, open_server_calls = 0,
         seq = r.seq + 1 + (SELECT count(*) FROM closed)::integer,
-        last_error = :last_error,
+        last_error = :last_error, incomplete_details = :incomplete_details,
+        prompt_tokens = r.prompt_tokens + :prompt_tokens,
+        completion_tokens = r.completion_tokens + :completion_tokens,
         cancelled_at = CASE WHEN :status = 'cancelled' THEN moment.now END,
         failed_at = CASE WHEN :status = 'failed' THEN moment.now END
     FROM moment WHERE r.tenant_id = :tenant_id AND r.id = :run_id
