@@ -31,6 +31,7 @@ from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.openai.document.surface import described
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
 from gateway.entrypoints.http.openai.transfer import transfer_surface
@@ -54,7 +55,7 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
 
     def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
         draining = Draining()
-        surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
+        surfaces = described([openai(engine, settings, stored, hub), transfer(engine)])
         return HttpServer(
             build_app(surfaces, largest_body=settings.largest_body, draining=draining),
             host=settings.host,
