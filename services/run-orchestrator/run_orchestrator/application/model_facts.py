@@ -43,6 +43,7 @@ def _patched(encoding: Encoding, window: int, factor: float) -> ModelFacts:
 # prompt may use is listed.
 KNOWN: Final[Mapping[str, ModelFacts]] = {
     "gpt-3.5": _tiled("cl100k_base", 16_385, 85, 170),
+    "gpt-35": _tiled("cl100k_base", 16_385, 85, 170),
     "gpt-4": _tiled("cl100k_base", 8_192, 85, 170),
     "gpt-4-32k": _tiled("cl100k_base", 32_768, 85, 170),
     "gpt-4-turbo": _tiled("cl100k_base", 128_000, 85, 170),
@@ -60,6 +61,9 @@ KNOWN: Final[Mapping[str, ModelFacts]] = {
     "gpt-5-mini": _patched("o200k_base", 272_000, 1.62),
     "gpt-5-nano": _patched("o200k_base", 272_000, 2.46),
     "gpt-5-chat": _tiled("o200k_base", 128_000, 70, 140),
+    "gpt-5.1-chat": _tiled("o200k_base", 128_000, 70, 140),
+    "gpt-5.2-chat": _tiled("o200k_base", 128_000, 70, 140),
+    "gpt-5.3-chat": _tiled("o200k_base", 128_000, 70, 140),
     "gpt-oss": _tiled("o200k_base", 131_072, 85, 170),
     "o1": _tiled("o200k_base", 200_000, 75, 150),
     "o1-mini": _tiled("o200k_base", 128_000, 75, 150),
