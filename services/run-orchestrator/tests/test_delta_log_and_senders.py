@@ -1,18 +1,19 @@
 """What a slot is told of a run: everything, in order, in as few records as there is time for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from message_contracts import Message, codec
 from run_engine.domain.objects import Run
 from run_engine.store.streams import StoredEvent
 from run_orchestrator.adapters.deltas import DeltaPublisher
-from run_orchestrator.application.deltas import RECORD_SIZE, DeltaLog, DeltaSenders
+from run_orchestrator.application.deltas import OF_A_PIECE, RECORD_SIZE, DeltaLog, DeltaSenders
 from run_orchestrator.application.reply import CallBegins, Fragment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -69,14 +70,15 @@ def test_each_call_begins_a_piece() -> None:
     ]
 
 
-@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=30), st.integers(1, 60))
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=30), st.integers(OF_A_PIECE + 40, 600))
 def test_however_small_the_records_are_all_of_the_text_is_in_them(texts: list[str], room: int) -> None:
     log, place, told = a_log(), 0, ""
     for text in texts:
         log.text("s", Fragment("text", text))
     while place < len(log):
-        pieces, after, _ = log.pieces(place, room)
+        pieces, after, size = log.pieces(place, room)
         assert after > place
+        assert size <= room
         place = after
         for piece in pieces:
             assert piece["offset"] == len(told)
@@ -92,10 +94,11 @@ def test_a_text_that_no_record_holds_is_cut() -> None:
         pieces, place, size = log.pieces(place, RECORD_SIZE)
         assert size <= RECORD_SIZE
         found += pieces
+    most = RECORD_SIZE - OF_A_PIECE
     assert [(piece["offset"], len(piece["text"]), "call" in piece) for piece in found] == [
-        (0, RECORD_SIZE, True),
-        (RECORD_SIZE, RECORD_SIZE, False),
-        (2 * RECORD_SIZE, 5, False),
+        (0, most, True),
+        (most, most, False),
+        (2 * most, 2 * OF_A_PIECE + 5, False),
     ]
 
 
@@ -200,15 +203,66 @@ async def test_a_run_that_is_over_is_not_sent_again() -> None:
     assert len(slots.records) == 1
 
 
+class Bus:
+    """Takes every record."""
+
+    def __init__(self) -> None:
+        self.records: list[Any] = []
+
+    async def publish(self, records: Sequence[Any]) -> list[None]:
+        self.records += records
+        return [None] * len(records)
+
+    def messages(self) -> list[Message]:
+        return [codec.decode(record.headers, record.value) for record in self.records]
+
+
+def interleaved(log: DeltaLog) -> None:
+    for number in range(10_000):
+        log.text("step_1", Fragment(number % 2, "abcd"))
+
+
+def of_the_widest(log: DeltaLog) -> None:
+    log.text("step_1", Fragment("text", "\x01" * (RECORD_SIZE - OF_A_PIECE - 1)))
+
+
+@pytest.mark.parametrize("write", [interleaved, of_the_widest])
+async def test_no_record_is_too_large_whatever_is_in_it(write: Callable[[DeltaLog], None]) -> None:
+    bus = Bus()
+    senders = DeltaSenders(DeltaPublisher(bus, lambda: NOW).send, asyncio.sleep)
+    logs = [a_log(number) for number in range(3)]
+    written = 0
+    for log in logs:
+        write(log)
+        written += sum(len(piece["text"]) for piece in log.pieces(0, 10**9)[0])
+        senders.wake(log)
+    await senders.drain()
+    told = sum(len(piece["text"]) for message in bus.messages() for piece in message.data["pieces"])
+    assert told == written
+
+
+async def test_what_cannot_be_sent_keeps_nothing_else_from_being_sent() -> None:
+    slots = Slots()
+
+    async def send(slot: int, pieces: Sequence[Any]) -> bool:
+        await slots.send(slot, pieces)
+        if pieces[0]["text"] == "bad":
+            raise ValueError("no such text")
+        return True
+
+    senders = DeltaSenders(send, slots.pause)
+    for number, text in enumerate(["bad", "good"]):
+        log = a_log(number)
+        log.text("s", Fragment("text", text))
+        senders.wake(log)
+        await senders.drain()
+    log.text("s", Fragment("text", "again"))
+    senders.wake(log)
+    await senders.drain()
+    assert [pieces[0]["text"] for _, pieces in slots.records] == ["bad", "good", "again"]
+
+
 async def test_records_keep_the_contract() -> None:
-    class Bus:
-        def __init__(self) -> None:
-            self.records: list[Any] = []
-
-        async def publish(self, records: Sequence[Any]) -> list[None]:
-            self.records += records
-            return [None] * len(records)
-
     bus = Bus()
     log = a_log()
     log.claimed()
@@ -218,5 +272,5 @@ async def test_records_keep_the_contract() -> None:
     assert await DeltaPublisher(bus, lambda: NOW).send(7, pieces)
     (record,) = bus.records
     assert (record.topic, record.partition, record.key) == ("threadworks.run-deltas.v1", 7, None)
-    message: Message = codec.decode(record.headers, record.value)
+    (message,) = bus.messages()
     assert (message.subject, message.data["pieces"]) == ("slot/7", pieces)

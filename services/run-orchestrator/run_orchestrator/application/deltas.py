@@ -9,13 +9,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+import structlog
 from run_engine.domain.objects import Run
 from run_engine.store.streams import StoredEvent
 
 from run_orchestrator.application.reply import Fragment
 
-RECORD_SIZE: Final = 200_000
-"""Characters of text in one record; Kafka takes a megabyte, and a character may have four bytes."""
+_logger = structlog.get_logger(__name__)
+
+RECORD_SIZE: Final = 150_000
+"""Characters in one record, with what stands around the text. Kafka takes a megabyte; JSON, six bytes a character."""
+OF_A_PIECE: Final = 500
+"""Characters that stand around the text of a piece, at the most: ids and names."""
+OF_AN_EVENT: Final = 1_000
+OF_A_FRAGMENT: Final = 10
+"""What a text counts for at least, so that no record takes more than a few milliseconds to put together."""
 PAUSE_SECONDS: Final = 0.5
 """After a record that could not be sent."""
 
@@ -74,33 +82,37 @@ class DeltaLog:
         place = (step_id, fragment.part)
         offset = self._lengths.get(place, 0)
         self._lengths[place] = offset + len(fragment.text)
-        for start in range(0, max(1, len(fragment.text)), RECORD_SIZE):
+        most = RECORD_SIZE - OF_A_PIECE
+        for start in range(0, max(1, len(fragment.text)), most):
             piece = fragment._replace(
-                text=fragment.text[start : start + RECORD_SIZE], call=fragment.call if start == 0 else None
+                text=fragment.text[start : start + most], call=fragment.call if start == 0 else None
             )
             self._entries.append(_Text(step_id, offset + start, piece))
 
     def pieces(self, start: int, room: int) -> tuple[list[dict[str, Any]], int, int]:
-        """The pieces from the entry `start` on, the entry after them, and their size; at least one if there is any.
+        """The pieces from the entry `start` on, the entry after them, and their size, which is `room` at the most.
 
-        Texts that follow each other become one piece.
+        Texts that follow each other become one piece. Every entry fits into the room of a whole record.
         """
         pieces: list[dict[str, Any]] = []
         texts: list[str] = []
         size, end, last = 0, start, None
-        for entry in self._entries[start:]:
-            weight = len(entry.fragment.text) if isinstance(entry, _Text) else 1_000
-            if size and size + weight > room:
-                break
-            size, end = size + weight, end + 1
+        while end < len(self._entries):
+            entry = self._entries[end]
             if not isinstance(entry, _Text):
+                if size + OF_AN_EVENT > room:
+                    break
+                size, end, last = size + OF_AN_EVENT, end + 1, None
                 pieces.append(entry)
-                last = None
                 continue
             fragment = entry.fragment
-            if last == (entry.step_id, fragment.part) and fragment.call is None:
+            continues = last == (entry.step_id, fragment.part) and fragment.call is None
+            weight = max(len(fragment.text), OF_A_FRAGMENT) if continues else len(fragment.text) + OF_A_PIECE
+            if size + weight > room:
+                break
+            size, end = size + weight, end + 1
+            if continues:
                 texts.append(fragment.text)
-                pieces[-1]["text"] = texts
                 continue
             texts, last = [fragment.text], (entry.step_id, fragment.part)
             piece: dict[str, Any] = {
@@ -174,7 +186,7 @@ class _Sender:
             reached: dict[DeltaLog, int] = {}
             room = RECORD_SIZE
             for log in list(self._waiting):
-                if room <= 0:
+                if room <= OF_A_PIECE:
                     break
                 del self._waiting[log]
                 news, reached[log], size = log.pieces(self._places.get(log, 0), room)
@@ -182,11 +194,18 @@ class _Sender:
                 room -= size
                 if reached[log] < len(log):
                     self._waiting[log] = None
-            arrived = not pieces or await self._send(self._slot, pieces)
+            arrived = not pieces or await self._sent(pieces)
             for log, place in reached.items():
                 self._note(log, place, arrived)
             if not arrived:
                 await self._pause(PAUSE_SECONDS)
+
+    async def _sent(self, pieces: Sequence[Any]) -> bool:
+        try:
+            return await self._send(self._slot, pieces)
+        except Exception as error:  # noqa: BLE001 - it is a gap, and must not hold up all runs of the slot
+            _logger.error("deltas cannot be sent", action="deltas_fault", slot=self._slot, error=type(error).__name__)
+            return True
 
     def _note(self, log: DeltaLog, place: int, arrived: bool) -> None:
         # A run that is over is not worth another try: all of it is in the database.
