@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 from run_engine.domain.objects import Usage
-from run_orchestrator.adapters.model.chunks import is_end, piece_of
+from run_orchestrator.adapters.model.chunks import MOST_TOKENS, is_end, piece_of
 from run_orchestrator.adapters.model.event_stream import EventStreamReader
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.reply import CallPiece, Piece
@@ -166,6 +166,30 @@ def test_what_is_no_chunk_is_a_failure(data: bytes) -> None:
     with pytest.raises(ModelFailure) as caught:
         piece_of(data)
     assert caught.value.kind is FailureKind.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": ["a"]},
+        {"content": 5},
+        {"refusal": True},
+        {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": {"x": 1}}}]},
+        {"tool_calls": [{"index": 0, "function": {"name": 7}}]},
+        {"tool_calls": [{"index": [1], "function": {"name": "f"}}]},
+        {"tool_calls": [{"index": 0, "id": 5}]},
+    ],
+)
+def test_what_is_no_text_is_a_failure(delta: Any) -> None:
+    with pytest.raises(ModelFailure) as caught:
+        piece_of(orjson.dumps({"choices": [{"delta": delta}]}))
+    assert caught.value.kind is FailureKind.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("count", "tokens"), [("-5", 0), ("1e30", MOST_TOKENS), ("1.5", 1), ("null", 0)])
+def test_counts_of_tokens_that_no_sum_can_hold(count: str, tokens: int) -> None:
+    piece = piece_of(b'{"choices": [], "usage": {"prompt_tokens": %s}}' % count.encode())
+    assert piece.usage == Usage(prompt_tokens=tokens)
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"choices": []}', b'{"choices": null}', b'{"choices": [{"delta": null}]}'])

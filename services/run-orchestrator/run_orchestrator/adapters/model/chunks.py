@@ -13,6 +13,9 @@ from run_orchestrator.adapters.model.errors import failure_in_stream
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.reply import CallPiece, Piece
 
+MOST_TOKENS: Final = 10**12
+"""Of one reply, whatever its server says."""
+
 _NOTHING: Final = Piece()
 
 
@@ -36,13 +39,13 @@ def piece_of(data: bytes) -> Piece:
         delta = choice.get("delta") or {}
         calls = delta.get("tool_calls")
         return Piece(
-            delta.get("content"),
-            delta.get("refusal"),
+            _text(delta.get("content")),
+            _text(delta.get("refusal")),
             tuple(map(_call, calls)) if calls else (),
-            choice.get("finish_reason"),
+            _text(choice.get("finish_reason")),
             _usage(usage) if usage else None,
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise _no_chunk() from None
 
 
@@ -60,13 +63,27 @@ def _parsed(data: bytes) -> Any:
 
 def _call(call: Any) -> CallPiece:
     function = call.get("function") or {}
-    return CallPiece(call.get("index"), call.get("id"), function.get("name"), function.get("arguments"))
+    place = call.get("index")
+    if place is not None and not isinstance(place, int):
+        raise TypeError("the index of a call is a number")
+    return CallPiece(place, _text(call.get("id")), _text(function.get("name")), _text(function.get("arguments")))
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("what a model says is text")
 
 
 def _usage(usage: Any) -> Usage:
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0), completion_tokens=int(usage.get("completion_tokens") or 0)
+        prompt_tokens=_tokens(usage.get("prompt_tokens")), completion_tokens=_tokens(usage.get("completion_tokens"))
     )
+
+
+def _tokens(count: Any) -> int:
+    # No model counts below nothing, and a sum of what it counts has to fit into the database.
+    return min(max(int(count or 0), 0), MOST_TOKENS)
 
 
 def _no_chunk() -> ModelFailure:
