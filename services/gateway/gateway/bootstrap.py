@@ -69,10 +69,10 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
     def make_sweeping(engine: EngineProcess) -> FileSweeping:
         return FileSweeping(files.Files(engine.database), stored)
 
-    return Gateway(open_engine, lambda engine: streaming(engine, bus), make_server, make_sweeping)
+    return Gateway(open_engine, lambda engine: stream_hub(engine, bus), make_server, make_sweeping)
 
 
-def streaming(engine: EngineProcess, bus: EventBus) -> Hub:
+def stream_hub(engine: EngineProcess, bus: EventBus) -> Hub:
     """Return what keeps streams going, on the stores of the engine and on a slot of the bus."""
     database, writer = engine.database, engine.writer
     run_store = runs.Runs(database, writer)

@@ -17,7 +17,7 @@ from engine_world import Worker
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import openai, streaming, transfer
+from gateway.bootstrap import openai, stream_hub, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
@@ -27,6 +27,7 @@ from run_engine.store.database import Database
 from run_engine.store.migrate import migrate
 from run_engine.store.tenants import Tenants
 from starlette.types import ASGIApp
+from streaming_caller import Streaming
 
 # Not the outbox: the relay empties it meanwhile. Whatever writes there writes into one of these as well.
 _TABLES = ("assistants", "threads", "messages", "runs", "run_steps", "tool_calls", "run_events")
@@ -141,7 +142,7 @@ async def engine(migrated_url: str, bus: InProcessBus) -> AsyncIterator[EnginePr
 @pytest_asyncio.fixture(scope="session")
 async def hub(engine: EngineProcess, bus: InProcessBus) -> AsyncIterator[Hub]:
     """What keeps streams going, on a slot of its own."""
-    hub = streaming(engine, bus)
+    hub = stream_hub(engine, bus)
     hub.start()
     async with asyncio.timeout(10):
         while hub.slot is None:
@@ -193,3 +194,14 @@ async def new_caller(
 @pytest_asyncio.fixture
 async def caller(new_caller: NewCaller) -> Caller:
     return await new_caller()
+
+
+@pytest_asyncio.fixture
+async def streaming(
+    caller: Any, app: ASGIApp, bus: InProcessBus, hub: Hub, facts: FieldFacts
+) -> AsyncIterator[Streaming]:
+    streaming = Streaming(caller, app, bus, hub, facts)
+    yield streaming
+    for stream in streaming.streams:
+        stream.leave()
+        await asyncio.wait_for(stream.task, 10)
