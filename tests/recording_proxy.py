@@ -8,7 +8,7 @@ it, what was wrong with it is known.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from aiohttp import web
@@ -79,15 +79,17 @@ class RecordingProxy:
             for name, value in reply.headers.items():
                 if name.lower() not in {*_HOP_BY_HOP, "content-length"}:
                     passed.headers.add(name, value)
-            if reply.content_type == "text/event-stream":
-                await self._pass_on_stream(request, reply, passed)
-            else:
-                content = self._doctor(await reply.read())
-                self._check(request, reply.status, content)
-                passed.content_length = len(content)
-                await passed.prepare(request)
-                await passed.write(content)
-            await passed.write_eof()
+            # A client may leave in the middle.
+            with suppress(ConnectionResetError):
+                if reply.content_type == "text/event-stream":
+                    await self._pass_on_stream(request, reply, passed)
+                else:
+                    content = self._doctor(await reply.read())
+                    self._check(request, reply.status, content)
+                    passed.content_length = len(content)
+                    await passed.prepare(request)
+                    await passed.write(content)
+                await passed.write_eof()
         return passed
 
     async def _pass_on_stream(

@@ -35,9 +35,13 @@ class ScriptedModel:
         self._http.post("/control/script", json={"replies": script}).raise_for_status()
         return question
 
-    def say(self, *chunks: str, **more: Any) -> str:
-        """Return a question that is answered by these chunks of text."""
-        return self.will({"steps": list(chunks), **more})
+    def say(self, *steps: str | dict[str, Any], **more: Any) -> str:
+        """Return a question that is answered by these steps of a script: a string is a chunk of text."""
+        return self.will({"steps": list(steps), **more})
+
+    def gate(self) -> str:
+        """Return a gate that nobody has opened yet; as a step `{"gate": name}` it holds a reply up."""
+        return f"gate-{uuid.uuid4()}"
 
     def release(self, gate: str) -> None:
         """Let those go on who wait at the gate, and all who come."""

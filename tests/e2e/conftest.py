@@ -60,15 +60,18 @@ def model(control: ScriptedModel) -> Iterator[ScriptedModel]:
     assert unused == []
 
 
-@pytest_asyncio.fixture(scope="session", params=["async", "sync"])
-async def connected(request: pytest.FixtureRequest, recording: RecordingProxy) -> AsyncIterator[EitherClient]:
-    kind = AsyncOpenAI if request.param == "async" else OpenAI
-    client = EitherClient(kind(base_url=recording.url, api_key=demo.KEY, max_retries=0, timeout=60))
-    yield client
-    await client.now(client.openai.close())
+@pytest_asyncio.fixture(scope="session")
+async def clients(recording: RecordingProxy) -> AsyncIterator[dict[str, EitherClient]]:
+    clients = {
+        name: EitherClient(kind(base_url=recording.url, api_key=demo.KEY, max_retries=0, timeout=60))
+        for name, kind in (("async", AsyncOpenAI), ("sync", OpenAI))
+    }
+    yield clients
+    for client in clients.values():
+        await client.now(client.openai.close())
 
 
-@pytest.fixture
-def sdk(connected: EitherClient, proxy: RecordingProxy) -> EitherClient:
-    """The official SDK on the way that is recorded, first its asynchronous client, then its synchronous one."""
-    return connected
+@pytest.fixture(params=["async", "sync"])
+def sdk(request: pytest.FixtureRequest, clients: dict[str, EitherClient], proxy: RecordingProxy) -> EitherClient:
+    """The official SDK on the way that is recorded: its asynchronous client, then its synchronous one."""
+    return clients[request.param]
