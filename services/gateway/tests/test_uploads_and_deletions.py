@@ -128,6 +128,24 @@ async def test_what_a_process_left_that_died_between_bytes_and_row(desk: Desk, o
         await upload.finish(desk.draft(3))
 
 
+async def test_bytes_that_come_after_they_were_given_up_do_not_stay(
+    desk: Desk, on_disk: Any, stored: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = on_disk()
+
+    async def slept_through(key: str, pieces: AsyncIterator[bytes]) -> None:
+        # The machine sleeps, and its clock with it; others clear away what seems to be left of the upload.
+        taken = [piece async for piece in pieces]
+        await desk.make_due()
+        assert await desk.sweeping.sweep() == 1
+        await stored.put(key, desk.given(*taken))
+
+    monkeypatch.setattr(desk.bytes, "put", slept_through)
+    with pytest.raises(UploadGivenUp):
+        await desk.upload(b"abc")
+    assert (on_disk(), await desk.loose()) == (before, 0)
+
+
 async def test_an_upload_whose_end_is_not_known_keeps_its_bytes(
     desk: Desk, on_disk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

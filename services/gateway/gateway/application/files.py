@@ -16,7 +16,7 @@ import structlog
 from file_store import BytesMissing, FileStoreUnavailable
 from run_engine.domain.drafts import Page, PageRequest
 from run_engine.domain.files import File, NewFile
-from run_engine.errors import DatabaseUnavailable, FileQuotaExceeded
+from run_engine.errors import DatabaseUnavailable, FileQuotaExceeded, UploadGivenUp
 
 from gateway.application.ports import FileBytes, FileRows
 
@@ -143,8 +143,9 @@ class Upload:
             given_up = await self._rows.give_up(self._tenant_id, self._key)
         except DatabaseUnavailable:
             return
-        # Where `finish` failed, it may still have been committed: then there is a file, and its bytes stay.
-        if given_up:
+        # Where `finish` failed, it may still have been committed: then there is a file, and its bytes stay. But where
+        # the upload had been given up, as by a machine that slept, its bytes may have come after they were deleted.
+        if given_up or kind is UploadGivenUp:
             await delete_bytes(self._rows, self._stored, self._key)
 
 
