@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 import imported
 import pytest
@@ -44,7 +45,7 @@ def why(objects: Iterable[ImportedObject], known: Stored) -> dict[int, type[Exce
 
 def plan(objects: Iterable[ImportedObject], known: Stored) -> CallPlan:
     batch, _ = gather(enumerate(objects))
-    return plan_calls(batch, known)
+    return plan_calls(batch, known, uuid4)
 
 
 def test_refusals_are_in_the_order_of_the_request() -> None:
@@ -85,7 +86,6 @@ def test_calls_that_only_a_run_names_get_a_step() -> None:
     assert [each.id for each in stand_in.tool_calls] == ["call_a", "call_b"]
     assert found.waiting == [("run_old", "call_a"), ("run_old", "call_b")]
     assert {each.step_id for each in found.calls} == {stand_in.id}
-    assert plan([imported.waiting(imported.call("call_a"))], NOTHING).stand_ins[0].id == stand_in.id
 
 
 def test_calls_that_a_step_has_get_none() -> None:
@@ -105,5 +105,11 @@ def test_a_stand_in_stays_for_the_calls_that_are_still_missing() -> None:
     known = stored(calls=[stored_call("step_made", "call_a", stands_in=True)])
     found = plan([imported.step(imported.call("call_other"))], known)
     [stand_in] = found.stand_ins
-    assert [each.id for each in stand_in.tool_calls] == ["call_a"]
+    assert (stand_in.id, [each.id for each in stand_in.tool_calls]) == ("step_made", ["call_a"])
     assert found.waiting == [("run_old", "call_a")]
+
+
+def test_a_stand_in_that_is_brought_as_a_step_stands_in_no_more() -> None:
+    known = stored(calls=[stored_call("step_made", "call_a", stands_in=True)])
+    [stand_in] = plan([imported.step(id="step_made")], known).stand_ins
+    assert stand_in.id != "step_made"

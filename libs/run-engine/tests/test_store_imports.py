@@ -16,7 +16,7 @@ from run_engine.domain.imports import ImportedObject, ImportRefused
 from run_engine.domain.objects import Run, RunStep, Usage
 from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
 from run_engine.errors import NotFound, ThreadBusy
-from run_engine.store.exports import Exports
+from run_engine.store.exports import PAGE, Exports
 from run_engine.store.imports import Imports
 
 OLDEST_FIRST = PageRequest(order="asc", limit=100)
@@ -278,6 +278,17 @@ async def test_a_step_that_only_stood_in_is_replaced_by_the_real_one(world: Worl
     assert (await run_of(world)).required_calls == ()
 
 
+async def test_a_stand_in_takes_no_id_that_is_used(world: World) -> None:
+    waiting = imported.waiting(imported.call("call_a"))
+    await store(world, imported.thread(), waiting)
+    [stand_in] = await steps_of(world)
+    # As from a dump that was edited: the step is there, and its call is not.
+    empty = imported.step(id=stand_in.id)
+    await store(world, waiting, empty)
+    assert {step.id: [call.id for call in step.tool_calls] for step in await steps_of(world)}[stand_in.id] == []
+    assert [call.id for call in (await run_of(world)).required_calls] == ["call_a"]
+
+
 async def test_open_calls_are_in_one_step(world: World) -> None:
     steps = [imported.step(imported.call(f"call_{name}"), id=f"step_{name}", usage=None) for name in "ab"]
     run = imported.waiting(imported.call("call_a"), imported.call("call_b"))
@@ -385,6 +396,17 @@ async def test_a_long_thread_among_short_ones_is_exported_whole(world: World) ->
     assert len(exported) == 1 + 60 + 1360
     in_thread = [each.id for each in exported if type(each).__name__ == "Message" and each.thread_id == "thread_7"]  # type: ignore[union-attr]
     assert in_thread == [f"msg_{number}" for number in range(1300)] + ["msg_of_thread_7"]
+
+
+async def test_an_export_has_one_active_run_a_thread_though_it_is_read_in_pieces(world: World) -> None:
+    ended = [imported.run(id=f"run_{number}", created_at=BEGAN) for number in range(PAGE - 1)]
+    await store(world, imported.thread(), *ended, imported.run(status=RunStatus.QUEUED))
+    taken: list[ImportedObject] = []
+    async for page in Exports(world.database).pages(world.tenant):
+        if any(isinstance(each, Run) for each in page) and not any(isinstance(each, Run) for each in taken):
+            await store(world, imported.run(), imported.run(id="run_next", status=RunStatus.QUEUED))
+        taken += page
+    assert [each.id for each in taken if isinstance(each, Run) and not each.status.ended] == ["run_old"]
 
 
 async def test_a_thread_that_is_not_there_is_not_exported(world: World) -> None:

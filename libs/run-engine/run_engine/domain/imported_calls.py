@@ -4,10 +4,10 @@ An imported run in requires_action names the calls that its client has to answer
 imported as well, or will be by a later request; until then a step stands in for it, so that the client can answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
+from uuid import UUID
 
 from run_engine.domain import ids
 from run_engine.domain.import_errors import CallsScattered
@@ -41,10 +41,12 @@ class CallPlan:
     refused: list[ImportRefusal] = field(default_factory=list)
 
 
-def plan_calls(batch: ImportBatch, stored: Stored) -> CallPlan:
-    """The plan for a request of which nothing else is refused."""
+def plan_calls(batch: ImportBatch, stored: Stored, new_number: Callable[[], UUID]) -> CallPlan:
+    """The plan for a request of which nothing else is refused. `new_number` is for the ids of new stand-ins."""
     plan = CallPlan()
     owners = steps_of_calls(batch, stored)
+    # Whoever imports a run again finds its stand-in again.
+    made = {call.run_id: call.step_id for call in stored.calls if call.stands_in and call.step_id not in batch.steps}
     for run_id in batch.touched_runs():
         run = batch.runs.get(run_id) or stored.runs[run_id]
         waiting = _waiting_calls(run_id, batch, stored)
@@ -53,7 +55,8 @@ def plan_calls(batch: ImportBatch, stored: Stored) -> CallPlan:
             plan.refused.append(_scattered(run_id, batch))
         orphans = tuple(call for call in waiting if (run_id, call.id) not in owners)
         if orphans:
-            plan.stand_ins.append(_stand_in(run_id, run, orphans))
+            step_id = made.get(run_id) or ids.render("step", new_number())
+            plan.stand_ins.append(_stand_in(step_id, run_id, run, orphans))
         plan.waiting += [(run_id, call.id) for call in waiting]
     for step in (*batch.steps.values(), *plan.stand_ins):
         plan.calls += _calls_of(step)
@@ -81,10 +84,9 @@ def _scattered(run_id: str, batch: ImportBatch) -> ImportRefusal:
     return ImportRefusal(places["run step", step.id], CallsScattered(run_id), "step_details.tool_calls")
 
 
-def _stand_in(run_id: str, run: Run | StoredRun, calls: tuple[ToolCall, ...]) -> RunStep:
+def _stand_in(step_id: str, run_id: str, run: Run | StoredRun, calls: tuple[ToolCall, ...]) -> RunStep:
     return RunStep(
-        # Always the same for a run: whoever imports it again finds this step again.
-        id=ids.render("step", uuid5(NAMESPACE_OID, run_id)),
+        id=step_id,
         run_id=run_id,
         thread_id=run.thread_id,
         assistant_id=run.assistant_id,

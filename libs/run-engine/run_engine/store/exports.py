@@ -59,7 +59,11 @@ class Exports:
         thread_ids = [thread.id for thread in threads]
         async for messages in self._content("export_messages", tenant_id, thread_ids, "thread_id", rows.message):
             yield messages
-        async for runs in self._content("export_runs", tenant_id, thread_ids, "thread_id", _run):
+        active: set[str] = set()
+        async for found_runs in self._content("export_runs", tenant_id, thread_ids, "thread_id", _run):
+            # Where one run has ended since it was read, another one may be active: a thread has one in a dump too.
+            runs = [run for run in found_runs if run.status.ended or run.thread_id not in active]
+            active |= {run.thread_id for run in runs if not run.status.ended}
             yield runs
             run_ids = [run.id for run in runs]
             async for steps in self._content("export_steps", tenant_id, run_ids, "run_id", rows.step):

@@ -7,6 +7,7 @@ Called by the gateway. One transaction of statements over whole sets: locks, wha
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
+from uuid import uuid4
 
 from run_engine.domain.files import File
 from run_engine.domain.imported_calls import CallPlan, plan_calls
@@ -49,7 +50,7 @@ class Imports:
             stored = await _lock_and_read(session, tenant_id, batch)
             refused += refusals(batch, stored)
             if not refused:
-                plan = plan_calls(batch, stored)
+                plan = plan_calls(batch, stored, uuid4)
                 refused = plan.refused
             if refused:
                 raise ImportRefused(sorted(refused, key=lambda refusal: refusal.index))
