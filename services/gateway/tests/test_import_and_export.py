@@ -1,6 +1,8 @@
 """Objects of another installation over HTTP: kept to the last field, refused with reasons, and given back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from threading import Event
 from typing import Any
 
 import httpx
@@ -9,6 +11,8 @@ import pytest
 import pytest_asyncio
 from conformance import api_objects
 from engine_world import answer, call, new_id
+from gateway.entrypoints.http.openai.operations import imports
+from gateway.entrypoints.http.openai.requests.imports import objects_in
 from run_engine.domain.objects import Usage
 from run_engine.store.tenants import Tenants
 from starlette.types import ASGIApp
@@ -218,6 +222,8 @@ async def test_every_refused_object_is_named_with_its_reason(mover: Mover) -> No
         {key: value for key, value in api_objects.run().items() if key != "thread_id"},
         api_objects.assistant(tools=[{"type": "retrieval"}]),
         api_objects.file(purpose="fun"),
+        api_objects.message(status="in_progress", run_id="r" * 257),
+        api_objects.step(usage=api_objects.usage(prompt_tokens=2**31)),
     )
     assert found == [
         (1, None, "invalid_type"),
@@ -242,6 +248,8 @@ async def test_every_refused_object_is_named_with_its_reason(mover: Mover) -> No
         (20, "thread_id", "missing_required_parameter"),
         (21, "tools[0].type", "invalid_value"),
         (22, "purpose", "invalid_value"),
+        (23, "run_id", "string_above_max_length"),
+        (24, "usage.prompt_tokens", "integer_above_max_value"),
     ]
 
 
@@ -347,6 +355,34 @@ async def test_an_export_is_taken_back_and_comes_out_the_same(new_mover: Callabl
         shown = orjson.loads(line)
         if shown["object"] == "thread.run":
             assert await other.caller.get(f"/threads/{shown['thread_id']}/runs/{shown['id']}") == shown
+
+
+async def test_a_run_with_all_the_instructions_it_can_have_is_taken_back(
+    new_mover: Callable[[], Awaitable[Mover]],
+) -> None:
+    mover, other = await new_mover(), await new_mover()
+    body = {"assistant_id": await mover.caller.assistant(), "instructions": "x" * 256_000}
+    path = f"/threads/{await mover.caller.thread()}/runs"
+    run = await mover.caller.post(path, body | {"additional_instructions": "y" * 256_000})
+    assert len(run["instructions"]) == 512_002
+    report = await other.http.post("/import", content=await mover.exported(), headers=LINES)
+    assert report.status_code == 200, report.text
+
+
+async def test_others_are_served_while_an_import_is_checked(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, served = Event(), Event()
+
+    def slow(body: bytes) -> Any:
+        begun.set()
+        assert served.wait(10), "nobody was served"
+        return objects_in(body)
+
+    monkeypatch.setattr(imports, "objects_in", slow)
+    importing = asyncio.create_task(mover.imports(api_objects.thread()))
+    assert await asyncio.to_thread(begun.wait, 10)
+    await mover.caller.get("/assistants")
+    served.set()
+    assert (await importing)["imported"]["thread"] == 1
 
 
 async def test_one_thread_is_exported_alone(mover: Mover) -> None:

@@ -46,7 +46,8 @@ Metadata = Annotated[
 
 Name = Annotated[str, Field(max_length=256)]
 Description = Annotated[str, Field(max_length=512)]
-LongText = Annotated[str, Field(max_length=256_000)]
+LONGEST_TEXT: Final = 256_000
+LongText = Annotated[str, Field(max_length=LONGEST_TEXT)]
 """Instructions and texts of messages."""
 Model = Annotated[str, Field(min_length=1, max_length=256)]
 Identifier = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]+$", min_length=1, max_length=64)]

@@ -13,12 +13,15 @@ from pydantic import ConfigDict, Field
 from run_engine.domain.imports import ImportedObject
 from run_engine.domain.objects import Usage
 
-from gateway.entrypoints.http.openai.requests.fields import Body, Identifier
+from gateway.entrypoints.http.openai.requests.fields import LARGEST_INTEGER, Body, Identifier
 
 Seconds = Annotated[int, Field(ge=0, le=253_370_764_799)]
 """Unix seconds up to the year 9998."""
-Count = Annotated[int, Field(ge=0, le=2**53)]
-"""A number of tokens."""
+Count = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
+"""A number of tokens. Those of a run are added up."""
+
+Reference = Annotated[str, Field(max_length=256)]
+"""The id of something that need not be here."""
 
 Given = Mapping[str, Any]
 """The object itself, as it came."""
@@ -76,5 +79,5 @@ def usage_of(counted: ImportedUsage | None, given: Given) -> Usage | None:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
     }
-    details = {name: value for name, value in given["usage"].items() if known.get(name) != value}
+    details = {name: value for name, value in given["usage"].items() if name not in known or known[name] != value}
     return replace(usage, details=details)

@@ -21,7 +21,15 @@ from gateway.entrypoints.http.openai.requests.fields import (
     kind_of,
     tag,
 )
-from gateway.entrypoints.http.openai.requests.imported import OPEN, Given, Imported, Seconds, moment, moment_or_none
+from gateway.entrypoints.http.openai.requests.imported import (
+    OPEN,
+    Given,
+    Imported,
+    Reference,
+    Seconds,
+    moment,
+    moment_or_none,
+)
 from gateway.entrypoints.http.openai.requests.messages import AttachmentTool, ImageFilePart, ImageUrlPart
 from gateway.entrypoints.http.openai.requests.options import ReasoningEffort, ResponseFormat
 from gateway.entrypoints.http.openai.requests.tools import AssistantTools, ToolResources
@@ -181,8 +189,8 @@ class ImportedMessage(Imported):
     incomplete_at: Seconds | None = None
     role: Literal["user", "assistant"]
     content: Several[Part]
-    assistant_id: str | None = None
-    run_id: str | None = None
+    assistant_id: Reference | None = None
+    run_id: Reference | None = None
     attachments: Several[ImportedAttachment] | None = None
     metadata: Metadata | None = None
 

@@ -9,9 +9,9 @@ from run_engine.domain.status import RunStatus
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.fields import (
     LARGEST_INTEGER,
+    LONGEST_TEXT,
     Body,
     Identifier,
-    LongText,
     Metadata,
     Model,
     Several,
@@ -22,6 +22,7 @@ from gateway.entrypoints.http.openai.requests.imported import (
     Given,
     Imported,
     ImportedUsage,
+    Reference,
     Seconds,
     moment,
     moment_or_none,
@@ -37,6 +38,8 @@ from gateway.entrypoints.http.openai.requests.tools import AssistantTools, ToolR
 
 Limit = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 """Tokens that a run may use."""
+Instructions = Annotated[str, Field(max_length=2 * LONGEST_TEXT + 2)]
+"""Those of an assistant, and additional ones below them."""
 
 
 class RequiredFunction(Body):
@@ -85,7 +88,7 @@ class ImportedRun(Imported):
 
     object: Literal["thread.run"]
     thread_id: Identifier
-    assistant_id: Annotated[str, Field(max_length=256)]
+    assistant_id: Reference
     status: Literal[
         "queued",
         "in_progress",
@@ -106,7 +109,7 @@ class ImportedRun(Imported):
     completed_at: Seconds | None = None
     incomplete_details: RunIncomplete | None = None
     model: Model
-    instructions: LongText | None = None
+    instructions: Instructions | None = None
     tools: AssistantTools | None = None
     tool_resources: ToolResources | None = None
     metadata: Metadata | None = None

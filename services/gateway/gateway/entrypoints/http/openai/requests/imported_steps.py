@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Tag
 from run_engine.domain.objects import RunStep, ToolCall
 from run_engine.domain.status import StepStatus
 
@@ -13,6 +13,7 @@ from gateway.entrypoints.http.openai.requests.imported import (
     Given,
     Imported,
     ImportedUsage,
+    Reference,
     Seconds,
     moment,
     moment_or_none,
@@ -83,7 +84,7 @@ class ToolCalls(Body):
 class CreatedMessage(Body):
     """The message that a step wrote."""
 
-    message_id: Annotated[str, Field(max_length=256)]
+    message_id: Reference
 
 
 class MessageCreation(Body):
@@ -112,7 +113,7 @@ class ImportedStep(Imported):
     object: Literal["thread.run.step"]
     run_id: Identifier
     thread_id: Identifier
-    assistant_id: Annotated[str, Field(max_length=256)]
+    assistant_id: Reference
     type: Literal["message_creation", "tool_calls"]
     status: Literal["in_progress", "cancelled", "failed", "completed", "expired"]
     step_details: Details
