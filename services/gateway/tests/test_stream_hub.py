@@ -1,0 +1,424 @@
+"""The hub and the slot it reads, with a clock that is passed in: what is asked of the database, and when."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from gateway.application.streams.hub import KEEPALIVE, MOST_KEPT, OUTAGE, RETENTION, TICK, VERIFY, Hub
+from gateway.application.streams.narration import BEGINNING
+from gateway.application.streams.ports import Hear
+from gateway.application.streams.readings import Reading
+from gateway.application.streams.replay import Replay
+from gateway.application.streams.telling import EndTold, TextTold
+from run_engine.domain.status import RunStatus
+from run_engine.errors import DatabaseUnavailable, NotFound
+from run_engine.store.streams import StoredEvent
+from stream_scripts import NOW, RUN, Script, Sent, Stored
+from structlog.testing import capture_logs
+
+
+class World:
+    """The database, the slots and the bus, in memory."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.stored: list[StoredEvent] = []
+        self.away = False
+        self.gone = False
+        self.run = RUN
+        self.asked: list[list[tuple[str, str, int]]] = []
+        self.moved: list[tuple[int, int, list[tuple[str, str]]]] = []
+        self.free = [7, 8, 9]
+        self.ours: set[int] = set()
+        self.tails: dict[int, Hear] = {}
+        self.bus = asyncio.Event()
+        self.bus.set()
+        self.pausing = asyncio.Condition()
+        self.pauses = 0
+        self.steps = asyncio.Semaphore(0)
+
+    # The stores.
+
+    async def news(self, positions: Sequence[tuple[str, str, int]]) -> Sequence[StoredEvent]:
+        self.asked.append(list(positions))
+        self._reach()
+        known = {(tenant, run): seq for tenant, run, seq in positions}
+        return [event for event in self.stored if event.seq > known.get((event.tenant_id, event.run_id), 10**9)]
+
+    async def move_slot(self, old: int, new: int, runs: Sequence[tuple[str, str]]) -> None:
+        self._reach()
+        self.moved.append((old, new, list(runs)))
+
+    async def take(self) -> int | None:
+        self._reach()
+        if not self.free:
+            return None
+        self.ours.add(self.free[0])
+        return self.free.pop(0)
+
+    async def keep(self, slot: int) -> bool:
+        self._reach()
+        return slot in self.ours
+
+    async def release(self, slot: int) -> None:
+        self.ours.discard(slot)
+
+    async def get(self, _tenant: str, _thread: str, run_id: str) -> Any:
+        self._reach()
+        if self.gone:
+            raise NotFound("run", run_id)
+        return self.run
+
+    async def list_steps(self, *_: Any) -> Any:
+        raise AssertionError("no test here needs the objects of a run")
+
+    def _reach(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("away")
+
+    # The bus.
+
+    async def open_tail(self, slot: int, hear: Hear) -> Any:
+        self.tails[slot] = hear
+        world = self
+
+        class Tail:
+            async def ready(self) -> None:
+                await world.bus.wait()
+
+            async def stop(self) -> None:
+                del world.tails[slot]
+
+        return Tail()
+
+    def commit(self, *items: Stored | Sent, run_id: str = RUN.id) -> None:
+        for item in items:
+            if isinstance(item, Stored):
+                self.stored.append(StoredEvent("tenant", run_id, item.seq, item.type, item.subject, item.data, NOW))
+
+    # Time.
+
+    async def pause(self, _seconds: float) -> None:
+        async with self.pausing:
+            self.pauses += 1
+            self.pausing.notify_all()
+        await self.steps.acquire()
+
+    async def pass_pauses(self, count: int) -> None:
+        """Let whoever pauses now go on, and wait until as many pause again."""
+        async with asyncio.timeout(5), self.pausing:
+            before = self.pauses
+            for _ in range(count):
+                self.steps.release()
+            await self.pausing.wait_for(lambda: self.pauses >= before + count)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def hub(world: World) -> Hub:
+    return Hub(world, world, world.open_tail, world, Replay(world, world), clock=lambda: world.now, pause=world.pause)
+
+
+@pytest_asyncio.fixture
+async def started(world: World, hub: Hub) -> AsyncIterator[Hub]:
+    hub.start()
+    async with asyncio.timeout(5), world.pausing:
+        await world.pausing.wait_for(lambda: world.pauses >= 2)
+    yield hub
+    await hub.stop()
+
+
+def piece(item: Stored | Sent, run_id: str = RUN.id) -> dict[str, Any]:
+    owner = {"tenant_id": "tenant", "run_id": run_id}
+    if isinstance(item, Stored):
+        event = {"seq": item.seq, "type": item.type, "subject": item.subject, "data": item.data, "created_at": ""}
+        return owner | {"event": event}
+    call = {} if item.call is None else {"call": {"id": item.call[0], "name": item.call[1]}}
+    text = {"step_id": item.step_id, "part": item.part, "offset": item.offset, "text": item.text}
+    return owner | text | call
+
+
+def reading(hub: Hub, run_id: str = RUN.id, tenant: str = "tenant") -> Reading:
+    """A reader of a run that was made just now."""
+    new = Reading(hub, tenant, run_id)
+    new.begin_new(RUN, hub.slot)
+    return new
+
+
+async def names(reader: Reading) -> list[str]:
+    return [getattr(each, "name", type(each).__name__) for each in await asyncio.wait_for(reader.told(), 5)]
+
+
+ANSWER = Script().begin().message([("text", "Hel"), ("text", "lo")]).run("completed")
+
+
+async def test_copies_in_order_need_no_database(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    assert await names(reader) == ["created", "queued"]
+    hub.hear([piece(item) for item in ANSWER.items[1:]])
+    told = await reader.told()
+    assert isinstance(told[-1], EndTold)
+    assert [each.text for each in told if isinstance(each, TextTold)] == ["Hello"], "what came meanwhile, in one piece"
+    assert reader.ended
+    assert await reader.told() == []
+    await hub.look()
+    assert world.asked == []
+
+
+async def test_a_gap_is_read_at_once_and_so_is_what_a_hint_promises(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    await reader.told()
+    world.commit(*ANSWER.items[:3])
+    hub.hear([piece(ANSWER.items[2])])
+    await hub.look()
+    assert world.asked == [[("tenant", RUN.id, 1)]]
+    assert (await names(reader))[:2] == ["in_progress", "created"]
+    hub.hear([{"tenant_id": "tenant", "run_id": RUN.id, "seq": 4}])
+    world.commit(*ANSWER.items[3:])
+    await hub.look()
+    assert world.asked[1:] == [[("tenant", RUN.id, 3)]]
+    assert (await names(reader))[-2:] == ["completed", "EndTold"]
+
+
+async def test_all_silent_runs_are_looked_at_with_one_statement(hub: Hub, world: World) -> None:
+    readers = [reading(hub, f"run_{number}") for number in range(3)]
+    for reader in readers:
+        await reader.told()
+    world.now += TICK / 2
+    hub.hear([piece(ANSWER.items[1], "run_1")])
+    await hub.look()
+    assert world.asked == [], "nobody is silent for long enough"
+    world.now += TICK / 2
+    await hub.look()
+    assert world.asked == [[("tenant", "run_0", 1), ("tenant", "run_2", 1)]]
+    await hub.look()
+    assert len(world.asked) == 1, "looked at a moment ago"
+    for reader in readers:
+        reader.close()
+    world.now += TICK
+    await hub.look()
+    assert len(world.asked) == 1, "nobody listens"
+
+
+async def test_pieces_go_to_their_run_and_tenant_alone(hub: Hub) -> None:
+    mine, other, foreign = reading(hub), reading(hub, "run_2"), reading(hub, tenant="another")
+    for reader in (mine, other, foreign):
+        await reader.told()
+    hub.hear([piece(ANSWER.items[1]), piece(ANSWER.items[1], "unheard-of")])
+    assert await names(mine) == ["in_progress"]
+    for reader in (other, foreign):
+        waiting = asyncio.create_task(reader.told())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        reader.close()
+        assert await waiting == [], "whoever waits is woken when it is closed"
+
+
+async def test_pieces_of_kinds_that_are_not_known_are_passed_over(hub: Hub) -> None:
+    reader = reading(hub)
+    await reader.told()
+    owner = {"tenant_id": "tenant", "run_id": RUN.id}
+    hub.hear([owner | {"mood": "good"}, owner | {"step_id": "step_1", "part": "thought", "offset": 0, "text": "hm"}])
+    hub.hear([piece(item) for item in ANSWER.items[1:]])
+    assert (await names(reader))[-1] == "EndTold"
+
+
+async def test_a_slow_reader_costs_no_memory_of_its_own(hub: Hub) -> None:
+    slow, quick = reading(hub), reading(hub)
+    for reader in (slow, quick):
+        await reader.told()
+    hub.hear([piece(item) for item in ANSWER.items[1:3]])
+    for number in range(1000):
+        hub.hear([piece(Sent("step_1", "text", number, "x"))])
+        await quick.told()
+    told = await slow.told()
+    assert [len(each.text) for each in told if isinstance(each, TextTold)] == [1000]
+
+
+async def test_a_silent_stream_gives_a_sign_of_life(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    await reader.told()
+    waiting = asyncio.create_task(reader.told())
+    world.now += KEEPALIVE - 1
+    hub.tick()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    world.now += 1
+    hub.tick()
+    assert await waiting == []
+    assert not reader.ended
+    hub.tick()
+    waiting = asyncio.create_task(reader.told())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "one sign is enough"
+    reader.close()
+    await waiting
+
+
+async def test_streams_wait_for_the_database_and_not_for_ever(hub: Hub, world: World) -> None:
+    waits, hears = reading(hub), reading(hub, "run_2")
+    for reader in (waits, hears):
+        await reader.told()
+    world.commit(*ANSWER.items[:2])
+    world.away = True
+    with capture_logs() as lines:
+        for _ in range(int(OUTAGE)):
+            world.now += TICK
+            await hub.look()
+        world.away = False
+        await hub.look()
+    assert [line["action"] for line in lines] == ["streams_waiting", "streams_recovered"]
+    assert await names(waits) == ["in_progress"], "it goes on"
+
+    world.away = True
+    hub.hear([piece(item, "run_2") for item in ANSWER.items[1:3]])
+    await hears.told()
+    for number in range(int(OUTAGE) + 2):
+        world.now += TICK
+        hub.hear([piece(Sent("step_1", "text", number, "x"), "run_2")])
+        await hub.look()
+        assert await names(hears) == ["TextTold"]
+    with pytest.raises(DatabaseUnavailable):
+        await waits.told()
+    new = reading(hub)
+    assert await names(new) == ["created", "queued"], "a failed stream is no burden to the next reader"
+
+
+async def test_a_run_that_was_deleted_ends_its_streams(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    await reader.told()
+    world.now += VERIFY
+    await hub.look()
+    world.gone = True
+    world.now += TICK
+    await hub.look()
+    world.now += VERIFY
+    await hub.look()
+    with pytest.raises(NotFound):
+        await reader.told()
+
+
+async def test_a_run_that_has_ended_without_an_event(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    await reader.told()
+    world.run = replace(RUN, status=RunStatus.EXPIRED)
+    world.now += VERIFY
+    await hub.look()
+    assert await names(reader) == ["expired", "EndTold"]
+
+
+async def test_an_event_that_cannot_be_read_ends_its_own_stream_alone(hub: Hub, world: World) -> None:
+    broken, whole = reading(hub, "run_broken"), reading(hub, "run_whole")
+    for reader in (broken, whole):
+        await reader.told()
+    for run_id in ("run_broken", "run_whole"):
+        world.commit(*ANSWER.items[:2], run_id=run_id)
+    world.stored[1] = StoredEvent("tenant", "run_broken", 2, "threadworks.run.in_progress.v1", "", {"run": {}}, NOW)
+    world.now += TICK
+    with capture_logs() as lines:
+        await hub.look()
+    assert [line["action"] for line in lines] == ["stream_fault"]
+    assert await names(whole) == ["in_progress"]
+    with pytest.raises(KeyError):
+        await broken.told()
+
+
+async def test_who_joins_late_is_told_everything(hub: Hub, world: World) -> None:
+    world.commit(*ANSWER.items)
+    late = Reading(hub, "tenant", RUN.id)
+    late.begin_at(RUN, BEGINNING, through_actions=True)
+    hub.hear([piece(ANSWER.items[1])])
+    await hub.look()
+    assert (await names(late))[-1] == "EndTold"
+    assert world.asked == [[("tenant", RUN.id, 0)]]
+
+
+async def test_a_run_is_kept_up_with_for_a_while_after_its_reader_went(hub: Hub, world: World) -> None:
+    reader = reading(hub)
+    hub.hear([piece(item) for item in ANSWER.items[1:3]])
+    reader.close()
+    reader.close()
+    hub.hear([piece(ANSWER.items[3])])
+    world.now += RETENTION - 1
+    hub.tick()
+    feed, listener = hub.listen("tenant", RUN.id)
+    assert feed.log.text_of("step_1").size == 3, "what came meanwhile is there"
+    hub.leave(feed, listener)
+    world.now += RETENTION
+    hub.tick()
+    again, _ = hub.listen("tenant", RUN.id)
+    assert again is not feed
+
+
+async def test_only_so_many_runs_are_kept_up_with(hub: Hub) -> None:
+    readers = [reading(hub, f"run_{number}") for number in range(MOST_KEPT + 10)]
+    for reader in readers:
+        reader.close()
+    kept = [hub.listen("tenant", f"run_{number}")[0].log.run is not None for number in range(MOST_KEPT + 10)]
+    assert sum(kept) == MOST_KEPT
+
+
+async def test_the_slot_is_used_once_it_is_heard(world: World, hub: Hub) -> None:
+    world.bus.clear()
+    hub.start()
+    async with asyncio.timeout(5), world.pausing:
+        await world.pausing.wait_for(lambda: world.pauses >= 2)
+    assert hub.slot is None, "the bus is away"
+    reader = reading(hub)
+    world.bus.set()
+    async with asyncio.timeout(5):
+        while not world.moved:
+            await asyncio.sleep(0)
+    assert hub.slot == 7
+    assert world.moved == [(7, 7, [("tenant", RUN.id)])], "a run that began without a slot"
+    world.tails[7]([piece(ANSWER.items[1])])
+    assert "in_progress" in await names(reader)
+    await hub.stop()
+    assert hub.slot is None
+    assert world.ours == set()
+    assert world.tails == {}
+
+
+async def test_a_lost_slot_is_replaced_and_its_runs_follow(started: Hub, world: World) -> None:
+    assert started.slot == 7
+    reader = reading(started)
+    await reader.told()
+    world.ours.clear()
+    with capture_logs() as lines:
+        await world.pass_pauses(2)
+    assert lines[0]["action"] == "stream_slot_lost"
+    async with asyncio.timeout(5):
+        while not world.moved:
+            await asyncio.sleep(0)
+    assert world.moved == [(7, 8, [("tenant", RUN.id)])]
+    assert (started.slot, set(world.tails)) == (8, {8})
+
+
+async def test_without_a_free_slot_it_is_tried_again(world: World, hub: Hub) -> None:
+    world.free.clear()
+    with capture_logs() as lines:
+        hub.start()
+        async with asyncio.timeout(5), world.pausing:
+            await world.pausing.wait_for(lambda: world.pauses >= 2)
+    assert [line["action"] for line in lines] == ["no_stream_slot"]
+    assert hub.slot is None
+    world.free.append(3)
+    await world.pass_pauses(2)
+    assert hub.slot == 3
+    await hub.stop()
+
+
+async def test_the_slot_is_kept_while_the_database_is_away(started: Hub, world: World) -> None:
+    world.away = True
+    await world.pass_pauses(2)
+    assert started.slot == 7
+    world.away = False
+    await world.pass_pauses(2)
+    assert started.slot == 7
