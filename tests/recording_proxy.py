@@ -7,7 +7,7 @@ it, what was wrong with it is known.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -18,6 +18,7 @@ from yarl import URL
 
 _HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "host")
 _START_SECONDS = 10.0
+_SETTLE_SECONDS = 10.0
 Doctor = Callable[[bytes], bytes]
 """Changes the bytes of a reply on their way, to show that the suites see it."""
 
@@ -36,6 +37,8 @@ class RecordingProxy:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Event | None = None
         self._listening = threading.Event()
+        self._passing = 0
+        self._passed = threading.Condition()
 
     def start(self) -> None:
         """Return when it listens."""
@@ -48,6 +51,11 @@ class RecordingProxy:
         assert self._over is not None
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
+
+    def settle(self) -> None:
+        """Return when every reply has passed to its end, which a client that has read `[DONE]` does not wait for."""
+        with self._passed:
+            assert self._passed.wait_for(lambda: not self._passing, _SETTLE_SECONDS)
 
     def forget(self) -> None:
         """Begin anew: no problems, no streams."""
@@ -64,11 +72,21 @@ class RecordingProxy:
         timeout = aiohttp.ClientTimeout(total=None)
         async with (
             aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
-            _listening(lambda request: self._pass_on(session, request)) as port,
+            _listening(lambda request: self._count(self._pass_on(session, request))) as port,
         ):
             self.url = f"http://127.0.0.1:{port}/v1"
             self._listening.set()
             await self._over.wait()
+
+    async def _count(self, passing: Coroutine[None, None, web.StreamResponse]) -> web.StreamResponse:
+        with self._passed:
+            self._passing += 1
+        try:
+            return await passing
+        finally:
+            with self._passed:
+                self._passing -= 1
+                self._passed.notify_all()
 
     async def _pass_on(self, session: aiohttp.ClientSession, request: web.BaseRequest) -> web.StreamResponse:
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]

@@ -96,6 +96,7 @@ async def test_a_stream_passes_event_by_event(upstream: Upstream, proxy: Recordi
         assert proxy.streams[0].names == ["thread.created"]
         upstream.go_on.set()
         assert [each async for each in pieces] == [EVENT % 2]
+    proxy.settle()
     assert "thread.created where no thread is made" in proxy.problems
     assert "the stream ends without done" in proxy.problems
 

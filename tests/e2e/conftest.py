@@ -42,6 +42,7 @@ def proxy(recording: RecordingProxy) -> Iterator[RecordingProxy]:
     """The way to the installation on which every reply is held to the field facts; one that differs fails the test."""
     recording.forget()
     yield recording
+    recording.settle()
     assert recording.problems == []
 
 
