@@ -73,6 +73,8 @@ class StreamFacts:
 
     def _take(self, name: str, data: Any) -> None:
         self.events.append((name, data))
+        if data is not None and data.get("object") == "thread.run" and data["id"] != self._run:
+            self._problems.append(f"{name} of {data['id']} has an id of run {self._run}")
         if self._order is not None:
             self._order.sees(name, data)
 

@@ -238,6 +238,7 @@ def changed(old: str, new: str) -> bytes:
         (changed("id: run_1:5\n", "id: 5\n"), "with the id '5'"),
         (changed("id: run_1:5\n", "id: run_1:4\n"), "not after"),
         (changed("id: run_1:5\n", "id: run_2:5\n"), "run_2"),
+        (changed('{"id":"run_1"', '{"id":"run_2"'), "thread.run.created of run_2 has an id of run run_1"),
         (changed(": keepalive\n", ": keepalive\n\n"), "blank line"),
         (changed("[DONE]", '"[DONE]"'), "done with"),
         (changed("event: thread.run.queued", "event: thread.run.awaiting_tools"), "no known name"),
