@@ -18,6 +18,7 @@ class ScriptedModel:
     """The control paths of a model simulator, blocking: each call takes milliseconds."""
 
     def __init__(self, root_url: str) -> None:
+        self.root_url = root_url
         self._http = httpx.Client(base_url=root_url, timeout=30)
 
     def __enter__(self) -> Self:

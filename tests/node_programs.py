@@ -1,0 +1,61 @@
+"""Runs the programs in tests/node with the official openai-node, which npm installs there once, from the lock."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+FOLDER = Path(__file__).with_name("node")
+_INSTALL_SECONDS = 120
+_PROGRAM_SECONDS = 90
+
+
+class NoNode(Exception):
+    """Node.js or its packages are not here, and npm could not bring them."""
+
+
+class NodePrograms:
+    """`install()` once, then `run` any program."""
+
+    def install(self) -> None:
+        """Install what the lock says, unless it is there already. Raises NoNode."""
+        for command in ("node", "npm"):
+            if shutil.which(command) is None:
+                raise NoNode(f"there is no {command} on this machine")
+        lock = FOLDER / "package-lock.json"
+        wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+        installed = FOLDER / "node_modules" / ".installed"
+        with lock.open("rb") as held:
+            # Two test sessions may meet here.
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if installed.exists() and installed.read_text() == wanted:
+                return
+            self._npm("ci", "--ignore-scripts", "--prefer-offline")
+            installed.write_text(wanted)
+
+    def _npm(self, *arguments: str) -> None:
+        try:
+            done = subprocess.run(
+                ["npm", *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NoNode(f"npm took more than {_INSTALL_SECONDS} s") from error
+        if done.returncode:
+            raise NoNode(f"npm {arguments[0]}: {done.stderr[-500:]}")
+
+    def run(self, program: str, **given: Any) -> dict[str, Any]:
+        """Return what the program told. What it says on stderr fails the test."""
+        done = subprocess.run(
+            ["node", f"{program}.mjs", orjson.dumps(given)],
+            cwd=FOLDER,
+            capture_output=True,
+            timeout=_PROGRAM_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        told: dict[str, Any] = orjson.loads(done.stdout)
+        return told
