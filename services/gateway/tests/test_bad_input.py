@@ -102,13 +102,14 @@ async def test_content_types_that_are_json(caller: Any, content_type: str) -> No
     assert response.status_code == 200
 
 
-async def test_stream_is_not_served_yet(caller: Any, places: Any) -> None:
+async def test_a_stream_is_asked_for_with_a_boolean(caller: Any, places: Any) -> None:
     everywhere = await places()
     before = await caller.rows()
     for path, body in everywhere.items():
         if path.endswith(("/runs", "/submit_tool_outputs")):
-            error = await caller.refused("POST", path, json={**body, "stream": True})
-            assert (error["param"], error["code"]) == ("stream", "unsupported_value")
+            for stream in ("true", 1, []):
+                error = await caller.refused("POST", path, json={**body, "stream": stream})
+                assert (error["param"], error["code"]) == ("stream", "invalid_type")
     assert await caller.rows() == before
 
 
