@@ -15,7 +15,9 @@ import orjson
 from conformance.event_stream import EventReader
 
 EACH = "x-threadworks-each"
-_OBJECTS = re.compile(r"ListOf\w+|\w+(Object|Deleted|List)|Error\w+|Import(Report|Refused)|Imported|RefusedObject|Reason")
+_OBJECTS = re.compile(
+    r"ListOf\w+|\w+(Object|Deleted|List)|Error\w+|Import(Report|Refused)|Imported|RefusedObject|Reason"
+)
 
 
 class ServedDocument:

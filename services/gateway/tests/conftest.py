@@ -1,6 +1,6 @@
 """A gateway on a real PostgreSQL, without a socket; each test calls it as a tenant of its own.
 
-Every reply that passes a `Caller` is held to the field facts of the API.
+Every reply that passes a `Caller` is held to the field facts of the API, and to the document that the gateway serves.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from conformance.field_facts import FieldFacts
+from conformance.served_document import ServedDocument
 from engine_world import Worker
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
@@ -20,6 +21,7 @@ from gateway.application.streams.hub import Hub
 from gateway.bootstrap import openai, stream_hub, transfer
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.openai.document.surface import described as described_surfaces
 from gateway.settings import GatewaySettings
 from pydantic import SecretStr
 from run_engine.process import EngineProcess
@@ -36,17 +38,20 @@ _TABLES = ("assistants", "threads", "messages", "runs", "run_steps", "tool_calls
 class Caller:
     """A tenant, its key, and its way to the gateway."""
 
-    def __init__(self, app: ASGIApp, database: Database, url: str, facts: FieldFacts) -> None:
+    def __init__(
+        self, app: ASGIApp, database: Database, url: str, facts: FieldFacts, described: ServedDocument
+    ) -> None:
         self.tenant = f"tenant-{uuid.uuid4()}"
         self.key = f"sk-test-{uuid.uuid4().hex}"
         self.database = database
         self.worker = Worker(database, f"orchestrator-{self.tenant}")
+        self.described = described
         self._url = url
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://gateway/v1",
             headers={"authorization": f"Bearer {self.key}", "openai-beta": "assistants=v2"},
-            event_hooks={"response": [facts.sees_async]},
+            event_hooks={"response": [facts.sees_async, described.sees_async]},
         )
 
     async def register(self) -> None:
@@ -116,6 +121,20 @@ def facts(all_facts: FieldFacts) -> Iterator[FieldFacts]:
 
 
 @pytest_asyncio.fixture(scope="session")
+async def served(app: ASGIApp) -> ServedDocument:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as stranger:
+        return ServedDocument((await stranger.get("/openapi.json")).json())
+
+
+@pytest.fixture
+def described(served: ServedDocument) -> Iterator[ServedDocument]:
+    """The document of what is served; a reply that is not as it says fails the test."""
+    served.problems.clear()
+    yield served
+    assert served.problems == []
+
+
+@pytest_asyncio.fixture(scope="session")
 async def migrated_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
     url = await fresh_database()
     await migrate(url)
@@ -170,18 +189,18 @@ def stored(settings: GatewaySettings) -> FileStore:
 
 @pytest.fixture(scope="session")
 def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> ASGIApp:
-    surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
+    surfaces = described_surfaces([openai(engine, settings, stored, hub), transfer(engine)])
     return build_app(surfaces, largest_body=settings.largest_body, draining=Draining())
 
 
 @pytest_asyncio.fixture
 async def new_caller(
-    app: ASGIApp, engine: EngineProcess, migrated_url: str, facts: FieldFacts
+    app: ASGIApp, engine: EngineProcess, migrated_url: str, facts: FieldFacts, described: ServedDocument
 ) -> AsyncIterator[NewCaller]:
     made: list[Caller] = []
 
     async def make() -> Caller:
-        caller = Caller(app, engine.database, migrated_url, facts)
+        caller = Caller(app, engine.database, migrated_url, facts, described)
         await caller.register()
         made.append(caller)
         return caller

@@ -21,7 +21,7 @@ LINES = {"content-type": "application/x-ndjson"}
 
 
 class Mover:
-    """A tenant that imports and exports; the field facts know neither, so its client is not held to them."""
+    """A tenant that imports and exports; the field facts know neither, so its client is held to the document alone."""
 
     def __init__(self, caller: Any, app: ASGIApp) -> None:
         self.caller = caller
@@ -29,6 +29,7 @@ class Mover:
             transport=httpx.ASGITransport(app),
             base_url="http://gateway/v1",
             headers={"authorization": f"Bearer {caller.key}"},
+            event_hooks={"response": [caller.described.sees_async]},
         )
 
     async def sends(self, *objects: Any) -> httpx.Response:
