@@ -12,6 +12,8 @@ import orjson
 FOLDER = Path(__file__).with_name("node")
 _INSTALL_SECONDS = 120
 _PROGRAM_SECONDS = 90
+# Without a network it is known within seconds that there is none.
+_RETRIES = ("--fetch-retries=3", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000")
 
 
 class NoNode(Exception):
@@ -34,7 +36,7 @@ class NodePrograms:
             fcntl.flock(held, fcntl.LOCK_EX)
             if installed.exists() and installed.read_text() == wanted:
                 return
-            self._npm("ci", "--ignore-scripts", "--prefer-offline")
+            self._npm("ci", "--ignore-scripts", "--prefer-offline", *_RETRIES)
             installed.write_text(wanted)
 
     def _npm(self, *arguments: str) -> None:
@@ -45,7 +47,7 @@ class NodePrograms:
         except subprocess.TimeoutExpired as error:
             raise NoNode(f"npm took more than {_INSTALL_SECONDS} s") from error
         if done.returncode:
-            raise NoNode(f"npm {arguments[0]}: {done.stderr[-500:]}")
+            raise NoNode(f"npm {arguments[0]}: {done.stderr[-1000:]}")
 
     def run(self, program: str, **given: Any) -> dict[str, Any]:
         """Return what the program told. What it says on stderr fails the test."""

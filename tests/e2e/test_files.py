@@ -4,11 +4,10 @@ import base64
 import hashlib
 from pathlib import Path
 
-import httpx
-import psutil
 import pytest
 from installation import Installation
 from openai import NotFoundError
+from scripted_model import ScriptedModel
 from threadworks import demo
 
 PNG = base64.b64decode(
@@ -49,7 +48,7 @@ async def test_a_file_is_uploaded_listed_read_and_deleted(installation: Installa
         await client.files.content(made.id)
 
 
-async def test_an_uploaded_image_reaches_the_model(installation: Installation) -> None:
+async def test_an_uploaded_image_reaches_the_model(installation: Installation, model: ScriptedModel) -> None:
     client = installation.client()
     image = await client.files.create(file=("a.png", PNG), purpose="vision")
     run = await client.beta.threads.create_and_run_poll(
@@ -72,20 +71,4 @@ async def test_an_uploaded_image_reaches_the_model(installation: Installation) -
     assert asked.content[1].type == "image_file"
     assert asked.attachments is not None
     assert [each.file_id for each in asked.attachments] == [image.id]
-    assert f"data:image/png;base64,{base64.b64encode(PNG).decode()}" in await seen_by_the_model(installation)
-
-
-async def seen_by_the_model(installation: Installation) -> str:
-    """What the model simulator was asked, as it was. It is found by its control paths, wherever it listens."""
-    parts = [psutil.Process(installation.pid), *psutil.Process(installation.pid).children(recursive=True)]
-    ports = {each.laddr.port for part in parts for each in part.net_connections("tcp4") if each.status == "LISTEN"}
-    async with httpx.AsyncClient(timeout=10) as http:
-        for port in ports:
-            try:
-                reply = await http.get(f"http://127.0.0.1:{port}/control/requests")
-            except httpx.HTTPError:
-                # PostgreSQL and Kafka speak something else.
-                continue
-            if reply.status_code == httpx.codes.OK and "requests" in reply.json():
-                return reply.text
-    raise LookupError(f"no model simulator listens on one of {ports}")
+    assert f"data:image/png;base64,{base64.b64encode(PNG).decode()}" in model.asked()
