@@ -13,6 +13,7 @@ from run_engine.domain.objects import Message, Run, RunStep, ToolCall, Usage
 from run_engine.domain.status import MessageStatus, StepStatus
 from run_orchestrator.adapters.model.chat_request import body_of
 from run_orchestrator.application.prompt import (
+    NOT_ANSWERED,
     Prompt,
     build_prompt,
     most_messages,
@@ -106,7 +107,7 @@ def test_tool_rounds_follow_the_messages(
     assert messages[0]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"x": 1}'}
     assert [(one["tool_call_id"], one["content"]) for one in messages if one["role"] == "tool"] == [
         ("call_1", "out"),
-        ("call_2", ""),
+        ("call_2", NOT_ANSWERED),
         ("call_4", "out"),
     ]
 

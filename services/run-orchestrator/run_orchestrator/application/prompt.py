@@ -17,6 +17,10 @@ WEIGHT_OF_AN_IMAGE: Final = 4_000
 """Characters that an image counts for: about a thousand tokens, a medium one."""
 
 
+NOT_ANSWERED: Final = '{"error": {"code": "not_answered", "message": "The call was not answered."}}'
+"""What the model is told of a call without an output: a service's of an imported run, which nobody asks here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """One reply of the model in this run: what it said, and the calls that it made beside that, each with its output.
@@ -158,7 +162,7 @@ def _rounds(steps: Sequence[RunStep], own: Mapping[str, Message]) -> tuple[Round
             continue
         if step.type == "tool_calls":
             note = note_of(step.other_calls)
-            rounds.append(Round("\n\n".join(filter(None, (said, note))), step.tool_calls))
+            rounds.append(Round("\n\n".join(filter(None, (said, note))), tuple(map(_answered, step.tool_calls))))
             said = ""
             continue
         if said:
@@ -192,3 +196,7 @@ def _completion_tokens_left(run: Run, steps: Sequence[RunStep]) -> int | None:
     if run.max_completion_tokens is None:
         return None
     return run.max_completion_tokens - sum(step.usage.completion_tokens for step in steps if step.usage is not None)
+
+
+def _answered(call: ToolCall) -> ToolCall:
+    return replace(call, output=NOT_ANSWERED) if call.output is None else call
