@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from gateway.application.streams.hub import StreamsEnd
 from gateway.application.streams.telling import ArgumentsTold, CallTold, EndTold, Place, TextTold
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.streaming.event_ids import event_id, place_of
@@ -83,6 +84,7 @@ def test_several_things_are_one_write() -> None:
     [
         (DatabaseUnavailable("secret"), "The server cannot reach its database", "server_error"),
         (NotFound("run", "run_1"), "No run found with id 'run_1'.", "invalid_request_error"),
+        (StreamsEnd(), "The server shuts down. The run goes on", "server_error"),
         (ValueError("secret"), "The server had an error", "server_error"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from gateway.application.streams.hub import KEEPALIVE, MOST_KEPT, OUTAGE, RETENTION, TICK, VERIFY, Hub
+from gateway.application.streams.hub import KEEPALIVE, MOST_KEPT, OUTAGE, RETENTION, TICK, VERIFY, Hub, StreamsEnd
 from gateway.application.streams.narration import BEGINNING
 from gateway.application.streams.ports import Hear
 from gateway.application.streams.readings import Reading
@@ -291,6 +291,18 @@ async def test_streams_wait_for_the_database_and_not_for_ever(hub: Hub, world: W
     assert await names(new) == ["created", "queued"], "a failed stream is no burden to the next reader"
 
 
+async def test_streams_that_outlast_the_drain_are_given_up(hub: Hub) -> None:
+    readers = [reading(hub), reading(hub, "run_2")]
+    for each in readers:
+        await each.told()
+    waiting = [asyncio.create_task(each.told()) for each in readers]
+    await asyncio.sleep(0)
+    hub.give_up()
+    for reply in waiting:
+        with pytest.raises(StreamsEnd):
+            await reply
+
+
 async def test_a_run_that_was_deleted_ends_its_streams(hub: Hub, world: World) -> None:
     reader = reading(hub)
     await reader.told()
@@ -336,7 +348,11 @@ async def test_who_joins_late_is_told_everything(hub: Hub, world: World) -> None
     late.begin_at(RUN, BEGINNING, through_actions=True)
     hub.hear([piece(ANSWER.items[1])])
     await hub.look()
-    assert (await names(late))[-1] == "EndTold"
+    assert world.asked == [], "nothing before it is read: it may not be committed yet"
+    waiting = asyncio.create_task(late.told())
+    await asyncio.sleep(0)
+    await hub.look()
+    assert isinstance((await waiting)[-1], EndTold)
     assert world.asked == [[("tenant", RUN.id, 0)]]
 
 

@@ -18,6 +18,8 @@ STOP_SECONDS: Final = 15.0
 """For everything after the drain: publishing what is pending, ending the lease, closing the pool."""
 HUB_SECONDS: Final = 3.0
 """Of these, for giving back the slot of the streams. One that is not given back is free when the lease has ended."""
+GIVING_UP_SECONDS: Final = 2.0
+"""So long before the end of the drain the streams that are left are ended."""
 DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
 """The longest that the HTTP server takes to stop."""
 
@@ -74,8 +76,8 @@ class Gateway:
         """Drain, publish what is pending, let go of everything. Safe to call twice, or when the start failed."""
         self._missing = "stopping"
         if self._server is not None:
-            await self._server.stop()
-        # Streams have been finished by the server, so nobody listens any more.
+            await self._drain(self._server)
+        # Nobody listens to the hub any more.
         if self._hub is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HUB_SECONDS):
@@ -86,6 +88,16 @@ class Gateway:
             engine, self._engine = self._engine, None
             async with asyncio.timeout(STOP_SECONDS - HUB_SECONDS):
                 await engine.stop()
+
+    async def _drain(self, server: HttpServer) -> None:
+        # Streams that are still there when the time is over get a word of farewell instead of a broken connection.
+        hub = self._hub
+        giving_up = None
+        if hub is not None:
+            giving_up = asyncio.get_running_loop().call_later(DRAIN_SECONDS - GIVING_UP_SECONDS, hub.give_up)
+        await server.stop()
+        if giving_up is not None:
+            giving_up.cancel()
 
     def checks(self) -> dict[str, Callable[[], str | None]]:
         """Return the readiness check.

@@ -30,10 +30,15 @@ KEEPALIVE: Final = 15.0
 """Seconds after which a reader that was told nothing gets a sign of life."""
 OUTAGE: Final = 60.0
 """Seconds without the database after which streams that hear nothing else are given up."""
-RETENTION: Final = 60.0
-"""Seconds that a run is kept up with after its last reader went, who may come back for the rest of a text."""
+RETENTION: Final = 600.0
+"""Seconds that a run is kept up with after its last reader went, who may come back for the rest of a text: to a slot
+that has heard it once, no worker sends it again. As long as runs live."""
 MOST_KEPT: Final = 1_000
 """Runs without readers that are kept up with at once."""
+
+
+class StreamsEnd(Exception):
+    """The process stops, and has waited for the streams as long as it may. Their runs go on."""
 
 
 class Hub:
@@ -80,6 +85,12 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._holder.stop()
+
+    def give_up(self) -> None:
+        """End all streams that are left: their readers have to come back, elsewhere."""
+        for feed in list(self._feeds.values()):
+            if feed.listeners:
+                self._fail(feed, StreamsEnd())
 
     def listen(self, tenant_id: str, run_id: str) -> tuple[Feed, Listener]:
         """Begin to listen to a run: what is sent or found from now on is kept until `leave`."""

@@ -34,6 +34,7 @@ class Reading:
         self._listener: Listener
         self._feed, self._listener = hub.listen(tenant_id, run_id)
         self._narration: Narration | None = None
+        self._found: Run | None = None
         self._closed = False
 
     @property
@@ -46,6 +47,10 @@ class Reading:
 
         Raises `NotFound` when the run was deleted, and `DatabaseUnavailable` when nothing can be heard any more.
         """
+        if self._found is not None and not self._closed:
+            # Only now, for the commit that the stream begins with may have come after the beginning.
+            self._hub.catch_up(self._feed, self._found)
+            self._found = None
         while not self.ended:
             told = [] if self._narration is None else self._narration.told()
             if not told and self._feed.failure is not None:
@@ -68,12 +73,12 @@ class Reading:
         self._feed.slot = slot
         self._feed.log.begin(run, [Happening(run.seq, run.status.value, run)])
         self._narration = Narration(self._feed.log, BEFORE_FIRST, through_actions=False)
-        self._hub.catch_up(self._feed, run)
+        self._found = run
 
     def begin_at(self, run: Run, after: Place, *, through_actions: bool) -> None:
         """Begin with what comes after a place of a run that has gone on for a while."""
         self._narration = Narration(self._feed.log, after, through_actions=through_actions)
-        self._hub.catch_up(self._feed, run)
+        self._found = run
 
 
 class Readings:

@@ -12,6 +12,5 @@ that are easy to soften by accident are kept on purpose:
 Softer than OpenAI, because SDKs and languages differ: an optional field may be `null`, which means that it was not
 given, and where an object is expected the body may be missing or be `[]` (PHP's empty array).
 
-Streaming (`stream: true`, server-sent events) gets a module `streaming` beside `presenters`, which will turn the same
-objects into events; until then `operations.runs` refuses the field.
+Streams (`stream: true`, server-sent events) are written by `streaming/` from the same presenters.
 """

@@ -25,6 +25,7 @@ from run_engine.errors import (
 )
 
 from gateway.application.ports import ModelServerAway
+from gateway.application.streams.hub import StreamsEnd
 from gateway.entrypoints.http.body import BodyTooLarge, FileTooLarge
 from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
 from gateway.entrypoints.http.exchange import Reply
@@ -130,6 +131,14 @@ def _engine_refusal(error: Exception) -> Refusal | None:
                 kind="server_error",
                 code="service_unavailable",
                 headers=((b"retry-after", b"1"),),
+            )
+        case StreamsEnd():
+            refusal = Refusal(
+                503,
+                "The server shuts down. The run goes on: stream its events after the last one that you were told "
+                "(Last-Event-ID), or retrieve it.",
+                kind="server_error",
+                code="service_unavailable",
             )
     return refusal
 
