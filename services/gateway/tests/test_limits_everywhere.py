@@ -290,8 +290,8 @@ async def test_what_is_just_allowed_is_taken(caller: Any, place: Place, limit: L
     await caller.post(path, least | place.wrap(limit.fits))
 
 
-def test_every_operation_that_takes_a_body_is_walked(engine: Any, settings: Any, stored: Any) -> None:
-    served = {path for path, handlers in openai(engine, settings, stored).paths if "POST" in handlers}
+def test_every_operation_that_takes_a_body_is_walked(engine: Any, settings: Any, stored: Any, hub: Any) -> None:
+    served = {path for path, handlers in openai(engine, settings, stored, hub).paths if "POST" in handlers}
     walked = {place.operation for place in PLACES}
     # An upload has a form (`test_files_api`), a cancellation has nothing to say.
     assert len(served - {"/v1/files", "/v1/threads/{thread_id}/runs/{run_id}/cancel"}) == len(walked)

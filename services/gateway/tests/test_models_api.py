@@ -153,10 +153,10 @@ async def simulator() -> AsyncIterator[ModelSimulator]:
 
 @pytest.fixture
 async def http(
-    simulator: ModelSimulator, engine: Any, settings: Any, stored: Any, caller: Any, facts: Any
+    simulator: ModelSimulator, engine: Any, settings: Any, stored: Any, hub: Any, caller: Any, facts: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
     told = {"openai_base_url": HttpUrl(simulator.base_url), "openai_api_key": SecretStr("sk-the-models")}
-    surface = openai(engine, settings.model_copy(update=told), stored)
+    surface = openai(engine, settings.model_copy(update=told), stored, hub)
     app = build_app([surface], largest_body=1024, draining=Draining())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -204,10 +204,10 @@ async def test_503_where_nothing_is_known_yet(http: httpx.AsyncClient, simulator
 
 
 async def test_strict_mode_is_for_the_assistants_api_alone(
-    engine: Any, settings: Any, stored: Any, caller: Any
+    engine: Any, settings: Any, stored: Any, hub: Any, caller: Any
 ) -> None:
     """The SDKs send no beta header with files and models."""
-    surface = openai(engine, settings.model_copy(update={"require_beta_header": True}), stored)
+    surface = openai(engine, settings.model_copy(update={"require_beta_header": True}), stored, hub)
     app = build_app([surface], largest_body=1024, draining=Draining())
     headers = {"authorization": f"Bearer {caller.key}"}
     async with httpx.AsyncClient(
