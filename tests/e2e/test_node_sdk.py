@@ -225,7 +225,7 @@ def test_calls_and_their_outputs_with_every_listener(run: Run, model: ScriptedMo
 
 
 def test_a_call_that_a_service_answers(run: Run) -> None:
-    told = run("service_stream", question="gib mir die termine von moodle")
+    told = run("whole_stream", question="gib mir die termine von moodle")
     notes = told["notes"]
     assert in_short(notes["events"]) == [
         "thread.created",
@@ -246,6 +246,38 @@ def test_a_call_that_a_service_answers(run: Run) -> None:
         assert date in text
         assert date in answered["function"]["output"]
     assert told["run"]["status"] == "completed"
+
+
+def test_text_beside_a_call_is_a_message_of_its_own(run: Run, model: ScriptedModel) -> None:
+    question = model.will({"steps": ["One moment.", call("x")]}, {"steps": ["Done."]})
+    told = run("call_streams", question=question)
+    asked = told["asked"]
+    assert in_short(asked["events"]) == ["thread.created", *BEGUN, *WRITTEN, *CALLING, "thread.run.requires_action"]
+    ((spoken,), (answer,)) = of(asked, "messageDone"), told["messages"]
+    assert (spoken["status"], spoken["texts"]) == ("completed", ["One moment."])
+    assert (answer["content"][0]["text"]["value"], answer["id"] != spoken["id"]) == ("Done.", True)
+    assert [each["arguments"] for each in of(asked, "toolCallDone")] == ['{"what":"x"}']
+    assert told["done"]["status"] == "completed"
+
+
+def test_a_message_that_was_cut_off_is_followed_by_another(run: Run, model: ScriptedModel) -> None:
+    question = model.will({"steps": ["Never ", "sa", {"cut": True}]}, {"steps": ["Said."]})
+    told = run("whole_stream", question=question)
+    assert in_short(told["notes"]["events"]) == [
+        "thread.created",
+        *BEGUN,
+        *WRITING,
+        "thread.message.incomplete",
+        "thread.run.step.failed",
+        *WRITTEN,
+        "thread.run.completed",
+    ]
+    assert [(each["status"], each["texts"]) for each in of(told["notes"], "messageDone")] == [
+        ("incomplete", ["Never sa"]),
+        ("completed", ["Said."]),
+    ]
+    assert [each["status"] for each in told["steps"]] == ["failed", "completed"]
+    assert [each["id"] for each in told["messages"]] == [each["id"] for each in of(told["notes"], "messageDone")]
 
 
 def test_streams_that_end_otherwise(run: Run, model: ScriptedModel) -> None:

@@ -67,6 +67,8 @@ class Notes:
             self.text += delta.value
             assert snapshot.value == self.text
             assert handler.current_message_snapshot.content[0].text is snapshot
+        if name == "on_message_created":
+            self.text = ""
         if name == "on_tool_call_created":
             self.arguments = values[0].function.arguments
         if name == "on_tool_call_delta":
@@ -254,6 +256,25 @@ async def test_a_call_that_a_service_answers(sdk: EitherClient) -> None:
     (answer,) = messages
     assert answer.content[0].text.value == handler.notes.text
     assert "25.10." in handler.notes.text
+
+
+async def test_a_message_that_was_cut_off_is_followed_by_another(sdk: EitherClient, model: ScriptedModel) -> None:
+    question = model.will({"steps": ["Never ", "sa", {"cut": True}]}, {"steps": ["Said."]})
+    handler = sdk.handler(AsyncHooked, Hooked)
+    async with sdk.entered(
+        sdk.beta.threads.create_and_run_stream(
+            assistant_id=demo.ASSISTANT,
+            thread={"messages": [{"role": "user", "content": question}]},
+            event_handler=handler,
+        )
+    ) as stream:
+        messages = await sdk.now(stream.get_final_messages())
+    assert handler.notes.in_short == [*WRITES, *WROTE, *WRITES, *WROTE, "on_end"]
+    assert [(each.status, each.content[0].text.value) for each in messages] == [
+        ("incomplete", "Never sa"),
+        ("completed", "Said."),
+    ]
+    assert [each.status for (each,) in handler.notes.of("on_run_step_done")] == ["failed", "completed"]
 
 
 async def test_a_run_that_fails(sdk: EitherClient, model: ScriptedModel) -> None:

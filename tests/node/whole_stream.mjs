@@ -1,4 +1,4 @@
-// A run whose calls a service answers: its client hears of them, and has nothing to do.
+// createAndRunStream with every listener, from the first event to the end of the run.
 import { asks, client, given, listen, tell } from './harness.mjs';
 
 const stream = client.beta.threads.createAndRunStream({ assistant_id: given.assistant, thread: asks(given.question) });
