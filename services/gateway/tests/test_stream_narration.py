@@ -439,6 +439,23 @@ def test_an_event_that_is_not_known_has_its_place_and_tells_nothing() -> None:
     assert log.behind
 
 
+@given(script=scripts(), data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_events_may_come_in_any_order_and_more_than_once(script: Script, data: st.DataObject) -> None:
+    stored = [item for item in script.items if isinstance(item, Stored)]
+    log = RunLog()
+    log.begin(RUN, [])
+    narration, told = Narration(log, through_actions=True), Reader()
+    for item in data.draw(st.permutations(stored)):
+        feed(log, item)
+        told.take(narration.told())
+    while log.behind:
+        for item in stored:
+            feed(log, item)
+    told.take(narration.told())
+    check(script, told.got, whole=False)
+
+
 def test_nothing_is_told_before_the_place_that_was_asked_for() -> None:
     script = answer("Hello").run("completed")
     log = RunLog()

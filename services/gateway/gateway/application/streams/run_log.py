@@ -14,6 +14,8 @@ from gateway.application.streams.step_text import Call, Part, StepText
 MOST_WAITING: Final = 262_144
 """Code points that are kept of a step whose event is not here yet. The event is a second away, so this is plenty."""
 MOST_STEPS_WAITING: Final = 4
+MOST_EARLY: Final = 16
+"""Events that are kept until those before them are here. Whatever is not kept is read from the database."""
 _NOTHING: Final = StepText()
 
 
@@ -30,6 +32,7 @@ class RunLog:
         """The last event that is known to be stored."""
         self.ended = False
         """The run is over, and all of its events are here."""
+        self._early: dict[int, tuple[str, Mapping[str, Any]]] = {}
         self._texts: dict[str, StepText] = {}
         self._opened: set[str] = set()
         self._closed: set[str] = set()
@@ -53,12 +56,19 @@ class RunLog:
         self._append(Happening(max(self.seq, run.seq), run.status.value, run))
 
     def event(self, seq: int, type_: str, data: Mapping[str, Any]) -> bool:
-        """Take an event; return whether it is the next one. One that is too early has to be read again."""
+        """Take an event; return whether it is the next one. One that is too early waits for those before it."""
         self.promised = max(self.promised, seq)
         if self.run is None or seq != self.seq + 1:
+            if seq > self.seq and len(self._early) < MOST_EARLY:
+                self._early[seq] = (type_, data)
             return False
-        self._append(happening(self.run, seq, type_, data))
-        return True
+        while True:
+            self._append(happening(self.run, seq, type_, data))
+            self._early.pop(seq, None)
+            seq += 1
+            if seq not in self._early:
+                return True
+            type_, data = self._early[seq]
 
     def promise(self, seq: int) -> None:
         """Note that the events up to `seq` are stored."""
