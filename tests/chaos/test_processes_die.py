@@ -4,12 +4,10 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import orjson
-import psutil
+from driven_where import claims_of, driver_of
 from held_model import HeldModel
-from installation import Installation, StartUp
+from installation import StartUp
 from moodle_simulator.server import MoodleSimulator
 from openai import AsyncOpenAI, InternalServerError
 from openai.types.beta.threads import Run
@@ -48,25 +46,6 @@ async def check_answered_once(client: AsyncOpenAI, run: Run) -> None:
     assert len(steps[0].step_details.tool_calls) == 1
 
 
-def claims_of(installation: Installation, run: Run) -> list[dict[str, Any]]:
-    """The claims of the run as the orchestrators have logged them, in order; `log` is the file of the one that did."""
-    claims = []
-    for log in installation.data_dir.glob("logs/orchestrator-*.log"):
-        for line in log.read_text().splitlines():
-            if run.id in line and '"run_claimed"' in line:
-                claims.append({**orjson.loads(line), "log": str(log)})
-    return sorted(claims, key=lambda claim: claim["attempt"])
-
-
-def driver_of(installation: Installation, run: Run) -> psutil.Process:
-    """The orchestrator that claimed the run last."""
-    log_file = claims_of(installation, run)[-1]["log"]
-    for process in installation.processes("run_orchestrator"):
-        if any(file.path == log_file for file in process.open_files()):
-            return process
-    raise AssertionError(f"nobody writes {log_file}")
-
-
 async def test_an_orchestrator_is_killed_in_the_middle_of_a_model_stream(
     start_up: StartUp, model: HeldModel, moodle: MoodleSimulator
 ) -> None:
@@ -75,14 +54,14 @@ async def test_an_orchestrator_is_killed_in_the_middle_of_a_model_stream(
     await model.script({"after_tools": True, "steps": [{"answer": 2}, {"gate": "middle"}, {"answer": True}]})
     run = await ask(client)
     await model.wait(gate="middle", timeout=60)
-    victim = driver_of(installation, run)
+    victim = driver_of(installation, run.id)
     killed = datetime.now(UTC)
     victim.kill()
     await model.wait(client_gone=1, timeout=30)
     done = await ended(client, run, 60)
     assert done.status == "completed"
     assert done.started_at is not None
-    claims = claims_of(installation, run)
+    claims = claims_of(installation, run.id)
     assert [claim["attempt"] for claim in claims] == [1, 2, 3]
     started_again = datetime.fromisoformat(claims[-1]["timestamp"])
     assert started_again - killed < timedelta(seconds=15), "one lease, one sweep and one claim"
@@ -113,7 +92,7 @@ async def test_a_frozen_orchestrator_wakes_after_its_run_went_on_without_it(
     await model.script({"after_tools": True, "steps": [{"answer": 2}, {"gate": "middle"}, {"answer": True}]})
     run = await ask(client)
     await model.wait(gate="middle", timeout=60)
-    zombie = driver_of(installation, run)
+    zombie = driver_of(installation, run.id)
     zombie.suspend()
     done = await ended(client, run, 60)
     assert done.status == "completed"

@@ -53,7 +53,8 @@ class StreamFacts:
             self._order.end()
 
     def _check(self, event: Event) -> None:
-        self._check_id(event)
+        if event.name != "error":
+            self._check_id(event)
         if event.name == "done":
             if event.data != "[DONE]":
                 self._problems.append(f"done with {event.data!r}")
