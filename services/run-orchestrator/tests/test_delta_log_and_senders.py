@@ -27,6 +27,15 @@ class Streamed:
     stream_slots: frozenset[int] = frozenset({3})
 
 
+CLAIM = {
+    "seq": 2,
+    "type": "threadworks.run.in_progress.v1",
+    "subject": "run_1",
+    "data": {"run": {"id": "run_1"}},
+    "created_at": NOW.isoformat(),
+}
+
+
 def a_log(number: int = 1, *slots: int) -> DeltaLog:
     return DeltaLog(cast(Run, Streamed(id=f"run_{number}", stream_slots=frozenset(slots or (3,)))))
 
@@ -37,7 +46,7 @@ def opened(seq: int, step: str) -> StoredEvent:
 
 def test_texts_that_follow_each_other_are_one_piece() -> None:
     log = a_log()
-    log.claimed()
+    log.claimed(CLAIM)
     log.event(opened(3, "step_1"))
     for text in ("Hel", "lo", " 👋"):
         log.text("step_1", Fragment("text", text))
@@ -47,7 +56,7 @@ def test_texts_that_follow_each_other_are_one_piece() -> None:
     pieces, end, _ = log.pieces(0, RECORD_SIZE)
     assert end == len(log)
     owner = {"tenant_id": "t", "run_id": "run_1"}
-    assert pieces[0] == {**owner, "seq": 2}
+    assert pieces[0] == {**owner, "event": CLAIM}
     assert pieces[1]["event"]["seq"] == 3
     assert pieces[2:] == [
         {**owner, "step_id": "step_1", "part": "text", "offset": 0, "text": "Hello 👋"},
@@ -265,7 +274,7 @@ async def test_what_cannot_be_sent_keeps_nothing_else_from_being_sent() -> None:
 async def test_records_keep_the_contract() -> None:
     bus = Bus()
     log = a_log()
-    log.claimed()
+    log.claimed(CLAIM)
     log.event(opened(3, "step_1"))
     log.text("step_1", Fragment(0, "{}", CallBegins("call_a", "f")))
     pieces, _, _ = log.pieces(0, RECORD_SIZE)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -86,10 +87,13 @@ async def test_a_reply_is_told_while_it_is_written(stage: Any, listener: Listene
     assert listener.text() == "Java ist eine Sprache 👋."
     assert await stage.texts(run) == ["Java ist eine Sprache 👋."]
     (step_id,) = listener.steps()
-    opened = [piece["event"] for piece in listener.pieces if "event" in piece]
-    assert [(event["seq"], event["type"], event["subject"]) for event in opened] == [
-        (3, "threadworks.run-step.created.v1", step_id)
-    ]
+    stored = await Streams(stage.database).events(TENANT, run.id)
+    copies = [piece["event"] for piece in listener.pieces if "event" in piece]
+    assert [copy["seq"] for copy in copies] == [2, 3]
+    assert copies[1]["subject"] == step_id
+    for copy, event in zip(copies, stored[1:3], strict=True):
+        assert (copy["type"], copy["subject"], copy["data"]) == (event.type, event.subject, event.data)
+        assert datetime.fromisoformat(copy["created_at"]) == event.created_at
     assert ended.usage is not None
     assert await kinds(stage, run) == [
         "run.queued",

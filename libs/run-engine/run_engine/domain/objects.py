@@ -134,6 +134,8 @@ class Run:
     """The open calls that the client has to answer, while the run is in requires_action."""
     stream_slots: frozenset[int] = frozenset()
     """The slots of the gateways that stream the run."""
+    claim_event: Json | None = None
+    """Of a run that was claimed just now: the event of the claim (seq, type, subject, data, created_at)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

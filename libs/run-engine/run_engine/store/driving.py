@@ -4,7 +4,7 @@ All of it is fenced.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from run_engine.domain.drafts import NewToolCall
@@ -57,7 +57,7 @@ class Driving:
         if row is None:
             return None
         self._writer.committed(row["outbox_ids"])
-        return rows.run(row)
+        return replace(rows.run(row), claim_event=row["claim_event"])
 
     async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         """Begins a step in the open, for those who stream the run: one that writes the message, or calls tools if None.

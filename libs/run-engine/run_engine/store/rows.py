@@ -16,7 +16,7 @@ def _plain(kind: type[Any], *special: str) -> tuple[str, ...]:
 _ASSISTANT: Final = _plain(Assistant)
 _THREAD: Final = _plain(Thread)
 _MESSAGE: Final = _plain(Message, "status")
-_RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots")
+_RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots", "claim_event")
 _STEP: Final = _plain(RunStep, "status", "usage", "tool_calls", "other_calls")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import structlog
-from run_engine.domain.objects import Run
+from run_engine.domain.objects import Json, Run
 from run_engine.store.streams import StoredEvent
 
 from run_orchestrator.application.reply import Fragment
@@ -73,9 +73,9 @@ class DeltaLog:
         self.seq += 1
         self._entries.append({**self._owner, "seq": self.seq})
 
-    def claimed(self) -> None:
-        """Adds that the run's claim is committed."""
-        self._entries.append({**self._owner, "seq": self.seq})
+    def claimed(self, event: Json) -> None:
+        """Adds a copy of the event of the claim."""
+        self._entries.append({**self._owner, "event": event})
 
     def text(self, step_id: str, fragment: Fragment) -> None:
         """Adds what comes next of one part of a step."""

@@ -33,7 +33,7 @@ class Driver:
 
     async def drive(self, driven: DrivenRun) -> None:
         """Drives a run to its end, or until it is interrupted."""
-        driven.log.claimed()
+        driven.log.claimed(driven.run.claim_event)
         driven.wake(driven.log)
         await self._drive(driven)
         driven.log.committed()

@@ -16,7 +16,10 @@ WITH locked AS MATERIALIZED (
                           c.id, jsonb_build_object('run', c.snapshot), moment.now) AS id
     FROM claimed c, moment
 )
-SELECT claimed.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM claimed;
+SELECT claimed.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids,
+       jsonb_build_object('seq', claimed.seq, 'type', 'threadworks.run.in_progress.v1', 'subject', claimed.id,
+                          'data', jsonb_build_object('run', claimed.snapshot), 'created_at', moment.now) AS claim_event
+FROM claimed, moment;
 
 -- name: queued_runs
 -- The runs that have waited longest; finding them takes nothing, claiming does.
