@@ -138,7 +138,7 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21, "most_bytes": 2**24
             200,
         ),
         ("add_stream_slot", {"tenant_id": "t", "run_id": "run_14999", "slot": 3}, 10),
-        ("move_stream_slot", {"old": 3, "new": 4, "tenant_ids": ["t"], "run_ids": ["run_14999"]}, 20),
+        ("add_stream_slots", {"slot": 4, "tenant_ids": ["t"], "run_ids": ["run_14999"]}, 20),
         (
             "answer_calls",
             {

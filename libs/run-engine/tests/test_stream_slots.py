@@ -33,6 +33,25 @@ async def test_there_are_64_slots_and_a_dead_gateway_leaves_its_own(lonely_world
     assert not await slots.keep(slot)
 
 
+async def test_a_slot_that_was_held_until_now_is_taken_last(lonely_world: World) -> None:
+    world = lonely_world
+    old, dead, other, new = [await world.live_worker("gateway") for _ in range(4)]
+    released, left = [Slots(world.database, one.name, LEASE) for one in (old, dead)]
+    first, second = await released.take(), await left.take()
+    assert first is not None
+    assert second is not None
+    passing = Slots(world.database, other.name, LEASE)
+    for _ in range(62):
+        slot = await passing.take()
+        assert slot is not None
+        await passing.release(slot)
+    assert await left.keep(second)
+    await released.release(first)
+    await dead.liveness.retire()
+    late = Slots(world.database, new.name, LEASE)
+    assert [await late.take() for _ in range(64)][-2:] == [second, first]
+
+
 async def test_a_run_knows_its_slots_and_its_worker_hears_of_new_ones(world: World) -> None:
     worker, streams = await world.live_worker(), Streams(world.database)
     thread = (await world.start_run()).thread_id
@@ -45,11 +64,13 @@ async def test_a_run_knows_its_slots_and_its_worker_hears_of_new_ones(world: Wor
     for slot in (9, 7, 9):
         await streams.add_slot(world.tenant, run.id, slot)
     assert [one.stream_slots for one in await worker.liveness.renew()] == [{7, 9}]
-    await streams.move_slot(9, 12, [(world.tenant, run.id)])
-    assert [one.stream_slots for one in await worker.liveness.renew()] == [{7, 12}]
+    for _ in range(2):
+        await streams.add_slots(12, [(world.tenant, run.id)])
+    assert [one.stream_slots for one in await worker.liveness.renew()] == [{7, 9, 12}]
     await worker.driving.finish(claimed, answer())
     await streams.add_slot(world.tenant, run.id, 3)
-    assert (await world.read(run)).stream_slots == {7, 12}, "a run that is over is not streamed by anybody"
+    await streams.add_slots(3, [(world.tenant, run.id)])
+    assert (await world.read(run)).stream_slots == {7, 9, 12}, "a run that is over is not streamed by anybody"
 
 
 async def test_outputs_may_bring_a_slot(world: World) -> None:

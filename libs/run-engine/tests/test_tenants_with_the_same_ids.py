@@ -15,7 +15,7 @@ ACROSS_TENANTS = {
     *("adopt_outbox", "lost_runs", "expired_runs", "idle_runs", "overdue_calls", "repeat_calls"),
     *("prune_run_events", "prune_idempotency_keys", "prune_workers", "queued_runs"),
     *("register_worker", "renew_worker", "retire_worker"),
-    *("take_stream_slot", "owned_stream_slot", "release_stream_slot", "run_events_after", "move_stream_slot"),
+    *("take_stream_slot", "keep_stream_slot", "release_stream_slot", "run_events_after", "add_stream_slots"),
     *("unpublished", "owned", "delete_published", "reject"),
     # The bytes of files are deleted for everybody, by keys that are never used twice.
     *("expire_files", "free_loose_files", "forget_loose_file"),

@@ -30,12 +30,15 @@ class World:
         self.gone = False
         self.run = RUN
         self.asked: list[list[tuple[str, str, int]]] = []
-        self.moved: list[tuple[int, int, list[tuple[str, str]]]] = []
+        self.added: list[tuple[int, list[tuple[str, str]]]] = []
         self.free = [7, 8, 9]
         self.ours: set[int] = set()
         self.tails: dict[int, Hear] = {}
         self.bus = asyncio.Event()
         self.bus.set()
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.deaf = False
         self.pausing = asyncio.Condition()
         self.pauses = 0
         self.steps = asyncio.Semaphore(0)
@@ -44,13 +47,14 @@ class World:
 
     async def news(self, positions: Sequence[tuple[str, str, int]]) -> Sequence[StoredEvent]:
         self.asked.append(list(positions))
+        await self.reading.wait()
         self._reach()
         known = {(tenant, run): seq for tenant, run, seq in positions}
         return [event for event in self.stored if event.seq > known.get((event.tenant_id, event.run_id), 10**9)]
 
-    async def move_slot(self, old: int, new: int, runs: Sequence[tuple[str, str]]) -> None:
+    async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
         self._reach()
-        self.moved.append((old, new, list(runs)))
+        self.added.append((slot, list(runs)))
 
     async def take(self) -> int | None:
         self._reach()
@@ -82,6 +86,8 @@ class World:
     # The bus.
 
     async def open_tail(self, slot: int, hear: Hear) -> Any:
+        if self.deaf:
+            raise OSError("no reader")
         self.tails[slot] = hear
         world = self
 
@@ -361,6 +367,7 @@ async def test_who_joins_late_is_told_everything(hub: Hub, world: World) -> None
 
 async def test_a_run_is_kept_up_with_for_a_while_after_its_reader_went(hub: Hub, world: World) -> None:
     reader = reading(hub)
+    await reader.told()
     hub.hear([piece(item) for item in ANSWER.items[1:3]])
     reader.close()
     reader.close()
@@ -379,9 +386,65 @@ async def test_a_run_is_kept_up_with_for_a_while_after_its_reader_went(hub: Hub,
 async def test_only_so_many_runs_are_kept_up_with(hub: Hub) -> None:
     readers = [reading(hub, f"run_{number}") for number in range(MOST_KEPT + 10)]
     for reader in readers:
+        await reader.told()
+    for reader in readers:
         reader.close()
     kept = [hub.listen("tenant", f"run_{number}")[0].log.run is not None for number in range(MOST_KEPT + 10)]
-    assert sum(kept) == MOST_KEPT
+    assert kept == [False] * 10 + [True] * MOST_KEPT, "those that were left last"
+
+
+async def test_runs_that_are_read_do_not_count_among_those_that_are_kept_up_with(hub: Hub) -> None:
+    for number in range(MOST_KEPT + 10):
+        await reading(hub, f"run_{number}").told()
+    cut = reading(hub, "run_cut")
+    await cut.told()
+    cut.close()
+    assert hub.listen("tenant", "run_cut")[0].log.run is not None
+
+
+async def test_a_commit_that_fails_leaves_nothing_and_before_it_nothing_is_asked(hub: Hub, world: World) -> None:
+    uncommitted = reading(hub)
+    hub.hear([piece(ANSWER.items[1])])
+    world.now += VERIFY
+    hub.tick()
+    await hub.look()
+    assert (world.asked, world.added) == ([], [])
+    uncommitted.close()
+    assert hub.listen("tenant", RUN.id)[0].log.promised == 0, "it is not the feed that heard something"
+
+
+async def test_who_comes_back_before_anything_was_read_finds_what_was_sent_to_the_slot(
+    started: Hub, world: World
+) -> None:
+    world.commit(*ANSWER.items[:2])
+    world.reading.clear()
+    hasty = Reading(started, "tenant", RUN.id)
+    hasty.begin_at(RUN, BEGINNING, through_actions=True)
+    waiting = asyncio.create_task(hasty.told())
+    async with asyncio.timeout(5):
+        while not world.asked:
+            await asyncio.sleep(0)
+    assert world.added == [(7, [("tenant", RUN.id)])], "the worker sends what there is, once"
+    hasty.close()
+    world.tails[7]([piece(item) for item in ANSWER.items[3:4]])
+    world.reading.set()
+    await waiting
+    feed, _ = started.listen("tenant", RUN.id)
+    assert feed.log.text_of("step_1").size == 3
+
+
+async def test_outputs_that_bring_a_slot_are_heard_there(started: Hub, world: World) -> None:
+    for run_id in ("run_brings", "run_joined"):
+        reader = Reading(started, "tenant", run_id)
+        reader.begin_at(
+            replace(RUN, id=run_id), BEGINNING, through_actions=False, slot=7 if "brings" in run_id else None
+        )
+        waiting = asyncio.create_task(reader.told())
+        await asyncio.sleep(0)
+        await started.look()
+        reader.close()
+        await waiting
+    assert world.added == [(7, [("tenant", "run_joined")])]
 
 
 async def test_the_slot_is_used_once_it_is_heard(world: World, hub: Hub) -> None:
@@ -391,12 +454,13 @@ async def test_the_slot_is_used_once_it_is_heard(world: World, hub: Hub) -> None
         await world.pausing.wait_for(lambda: world.pauses >= 2)
     assert hub.slot is None, "the bus is away"
     reader = reading(hub)
+    await reader.told()
     world.bus.set()
     async with asyncio.timeout(5):
-        while not world.moved:
+        while not world.added:
             await asyncio.sleep(0)
     assert hub.slot == 7
-    assert world.moved == [(7, 7, [("tenant", RUN.id)])], "a run that began without a slot"
+    assert world.added == [(7, [("tenant", RUN.id)])], "a run that began without a slot"
     world.tails[7]([piece(ANSWER.items[1])])
     assert "in_progress" in await names(reader)
     await hub.stop()
@@ -414,9 +478,9 @@ async def test_a_lost_slot_is_replaced_and_its_runs_follow(started: Hub, world: 
         await world.pass_pauses(2)
     assert lines[0]["action"] == "stream_slot_lost"
     async with asyncio.timeout(5):
-        while not world.moved:
+        while not world.added:
             await asyncio.sleep(0)
-    assert world.moved == [(7, 8, [("tenant", RUN.id)])]
+    assert world.added == [(8, [("tenant", RUN.id)])], "the lost one may be another gateway's, who streams the run too"
     assert (started.slot, set(world.tails)) == (8, {8})
 
 
@@ -441,3 +505,17 @@ async def test_the_slot_is_kept_while_the_database_is_away(started: Hub, world: 
     world.away = False
     await world.pass_pauses(2)
     assert started.slot == 7
+
+
+async def test_a_slot_that_cannot_be_read_is_given_back_before_another_is_taken(world: World, hub: Hub) -> None:
+    world.deaf = True
+    with capture_logs() as lines:
+        hub.start()
+        async with asyncio.timeout(5), world.pausing:
+            await world.pausing.wait_for(lambda: world.pauses >= 2)
+        assert world.ours == set()
+        world.deaf = False
+        await world.pass_pauses(2)
+    assert lines[0]["action"] == "stream_slot_fault"
+    assert (hub.slot, world.ours) == (8, {8})
+    await hub.stop()

@@ -59,12 +59,11 @@ class Streams:
         """Has deltas of an unfinished run sent to a slot, from its worker's next renewal on. Again changes nothing."""
         await self._database.all("add_stream_slot", tenant_id=tenant_id, run_id=run_id, slot=slot)
 
-    async def move_slot(self, old: int, new: int, runs: Sequence[tuple[str, str]]) -> None:
-        """Has deltas of runs, (tenant id, run id), sent to the slot `new` instead of `old`."""
+    async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
+        """Has deltas of many runs, (tenant id, run id), sent to a slot, as `add_slot`."""
         await self._database.all(
-            "move_stream_slot",
-            old=old,
-            new=new,
+            "add_stream_slots",
+            slot=slot,
             tenant_ids=[tenant_id for tenant_id, _ in runs],
             run_ids=[run_id for _, run_id in runs],
         )
@@ -85,7 +84,7 @@ class Slots:
 
     async def keep(self, slot: int) -> bool:
         """Whether the slot is still this process's."""
-        return await self._database.one("owned_stream_slot", worker=self._worker, slot=slot) is not None
+        return await self._database.one("keep_stream_slot", worker=self._worker, slot=slot) is not None
 
     async def release(self, slot: int) -> None:
         """Gives the slot back."""

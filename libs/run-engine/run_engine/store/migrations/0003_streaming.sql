@@ -7,7 +7,7 @@
 CREATE TABLE stream_slots (
     slot            smallint PRIMARY KEY,
     worker          text,
-    taken_at        timestamptz
+    held_at         timestamptz     -- when it was seen to belong to somebody last
 );
 INSERT INTO stream_slots (slot) SELECT generate_series(0, 63);
 

@@ -61,6 +61,8 @@ class Hub:
         self._clock = clock
         self._pause = pause
         self._feeds: dict[tuple[str, str], Feed] = {}
+        # Those of them that nobody listens to. A dictionary serves as an ordered set: who was left first is first.
+        self._left: dict[Feed, None] = {}
         self._holder = SlotHolder(slots, open_tail, hear=self.hear, changed=self._poke, pause=pause)
         self._poked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,6 +101,7 @@ class Hub:
         if feed is None or feed.failure is not None:
             feed = self._feeds[tenant_id, run_id] = Feed(tenant_id, run_id, now)
         listener = Listener(now)
+        self._left.pop(feed, None)
         feed.listeners.add(listener)
         return feed, listener
 
@@ -109,8 +112,13 @@ class Hub:
         feed.listeners.remove(listener)
         if not feed.listeners:
             feed.left = self._clock()
-            if feed.log.run is None or feed.log.ended or feed.failure is not None or len(self._feeds) > MOST_KEPT:
+            unknown = feed.log.run is None and feed.slot is None
+            if unknown or feed.log.ended or feed.failure is not None:
                 self._forget(feed)
+                return
+            self._left[feed] = None
+            if len(self._left) > MOST_KEPT:
+                self._forget(next(iter(self._left)))
 
     def catch_up(self, feed: Feed, run: Run) -> None:
         """Have a run read, as it was found by somebody who listens to it, up to the events that it has."""
@@ -145,16 +153,15 @@ class Hub:
     def tick(self) -> None:
         """See who was silent for too long."""
         now = self._clock()
-        for feed in list(self._feeds.values()):
-            if not feed.listeners:
-                if now - feed.left >= RETENTION:
-                    self._forget(feed)
-                continue
+        for feed in list(self._left):
+            if now - feed.left >= RETENTION:
+                self._forget(feed)
+        for feed in self._feeds.values():
             for listener in feed.listeners:
                 if now - listener.heard >= KEEPALIVE:
                     listener.overdue = True
                     listener.wake()
-            if self._is_due(feed, now):
+            if feed.waits and self._is_due(feed, now):
                 self._poke()
 
     async def look(self) -> None:
@@ -180,14 +187,11 @@ class Hub:
         slot = self.slot
         if slot is None:
             return
-        elsewhere: dict[int, list[Feed]] = defaultdict(list)
-        for feed in feeds:
-            if feed.slot != slot:
-                elsewhere[slot if feed.slot is None else feed.slot].append(feed)
-        for old, moved in elsewhere.items():
-            await self._events.move_slot(old, slot, [feed.key for feed in moved])
-            for feed in moved:
-                feed.slot = slot
+        elsewhere = [feed for feed in feeds if feed.slot != slot]
+        if elsewhere:
+            await self._events.add_slots(slot, [feed.key for feed in elsewhere])
+        for feed in elsewhere:
+            feed.slot = slot
 
     async def _read(self, due: Sequence[Feed], now: float) -> None:
         found: dict[tuple[str, str], list[StoredEvent]] = defaultdict(list)
@@ -246,6 +250,7 @@ class Hub:
         feed.wake()
 
     def _forget(self, feed: Feed) -> None:
+        self._left.pop(feed, None)
         if self._feeds.get(feed.key) is feed:
             del self._feeds[feed.key]
 

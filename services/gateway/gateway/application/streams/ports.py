@@ -20,8 +20,8 @@ class EventStore(Protocol):
         """Read the events of many runs that follow (tenant id, run id, last seen seq), each run's in order."""
         ...
 
-    async def move_slot(self, old: int, new: int, runs: Sequence[tuple[str, str]]) -> None:
-        """Have the text of runs, (tenant id, run id), sent to the slot `new`, and no more to `old`."""
+    async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
+        """Have the text of runs, (tenant id, run id), sent to a slot, too."""
         ...
 
 

@@ -35,6 +35,8 @@ class Reading:
         self._feed, self._listener = hub.listen(tenant_id, run_id)
         self._narration: Narration | None = None
         self._found: Run | None = None
+        self._new = False
+        self._slot: int | None = None
         self._closed = False
 
     @property
@@ -48,8 +50,8 @@ class Reading:
         Raises `NotFound` when the run was deleted, and `DatabaseUnavailable` when nothing can be heard any more.
         """
         if self._found is not None and not self._closed:
-            # Only now, for the commit that the stream begins with may have come after the beginning.
-            self._hub.catch_up(self._feed, self._found)
+            # Only now, for the commit that the stream begins with may have come after the beginning, or never.
+            self._meet(self._found)
             self._found = None
         while not self.ended:
             told = [] if self._narration is None else self._narration.told()
@@ -70,15 +72,21 @@ class Reading:
 
     def begin_new(self, run: Run, slot: int | None) -> None:
         """Begin with a run that was made just now, and whose text is sent to `slot`."""
-        self._feed.slot = slot
-        self._feed.log.begin(run, [Happening(run.seq, run.status.value, run)])
-        self._narration = Narration(self._feed.log, BEFORE_FIRST, through_actions=False)
-        self._found = run
+        self._new = True
+        self.begin_at(run, BEFORE_FIRST, through_actions=False, slot=slot)
 
-    def begin_at(self, run: Run, after: Place, *, through_actions: bool) -> None:
-        """Begin with what comes after a place of a run that has gone on for a while."""
+    def begin_at(self, run: Run, after: Place, *, through_actions: bool, slot: int | None = None) -> None:
+        """Begin with what comes after a place of a run that has gone on for a while, whose text `slot` gets, too."""
         self._narration = Narration(self._feed.log, after, through_actions=through_actions)
-        self._found = run
+        self._found, self._slot = run, slot
+
+    def _meet(self, run: Run) -> None:
+        feed = self._feed
+        if self._slot is not None:
+            feed.slot = self._slot
+        if self._new and feed.log.run is None:
+            feed.log.begin(run, [Happening(run.seq, run.status.value, run)])
+        self._hub.catch_up(feed, run)
 
 
 class Readings:
@@ -125,7 +133,7 @@ class Readings:
         # The outputs were the last that was waited for: the step is completed and the run queued. Or services have to
         # answer, too, and the run waits for them.
         after = Place(run.seq - (2 if run.status is RunStatus.QUEUED else 1), _ALL_OF_IT)
-        reading.begin_at(run, after, through_actions=False)
+        reading.begin_at(run, after, through_actions=False, slot=slot)
         return run, reading, after
 
     async def join(

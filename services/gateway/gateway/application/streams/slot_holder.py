@@ -48,10 +48,7 @@ class SlotHolder:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._held is not None:
-            with suppress(DatabaseUnavailable):
-                await self._slots.release(self._held)
-            self._held = None
+        await self._give_back()
 
     async def _run(self) -> None:
         while True:
@@ -59,7 +56,14 @@ class SlotHolder:
                 await self._hold(await self._take())
             except Exception as error:  # noqa: BLE001 - without a slot streams have no text until they end
                 log.error("holding a slot failed", action="stream_slot_fault", error=type(error).__name__)
+                await self._give_back()
                 await self._pause(LOOK)
+
+    async def _give_back(self) -> None:
+        if self._held is not None:
+            with suppress(DatabaseUnavailable):
+                await self._slots.release(self._held)
+            self._held = None
 
     async def _take(self) -> int:
         while True:
