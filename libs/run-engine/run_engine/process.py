@@ -11,6 +11,7 @@ from run_engine.lease import RENEWAL, DrivenRuns, Lease, NothingDriven
 from run_engine.outbox.publishing import publish_with
 from run_engine.outbox.relay import Relay
 from run_engine.outbox.rows import OutboxTable
+from run_engine.outbox.waking import Waker
 from run_engine.process_names import process_name
 from run_engine.store.database import Database
 from run_engine.store.driving import Driving
@@ -21,7 +22,8 @@ from run_engine.store.writer import Writer
 class EngineProcess:
     """One process on the engine. Construct it after the database is connected; `start` before the first write.
 
-    `role` is the name of the service, and the source of the events it commits: gateway or run-orchestrator.
+    `role` is the name of the service, and the source of the events it commits: gateway or run-orchestrator. With a
+    `stream_publisher`, runs that it starts for a stream are woken ahead of their events.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class EngineProcess:
         *,
         role: str,
         event_content: EventContent = "inline",
+        stream_publisher: Publisher | None = None,
     ) -> None:
         self.database = database
         self.worker = process_name(role, uuid4())
         """The name of this process in `workers`."""
         self.relay = Relay(OutboxTable(database), publish_with(publisher, event_content), owner=self.worker)
-        self.writer = Writer(self.worker, self.relay.poke)
+        waker = None if stream_publisher is None else Waker(stream_publisher, self.worker)
+        self.writer = Writer(self.worker, self.relay.poke, None if waker is None else waker.wake)
         self._role = role
         self._lease: Lease | None = None
         self._lease_database: Database | None = None

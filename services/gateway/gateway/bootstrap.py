@@ -51,7 +51,13 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
         database = await open_database(
             url, application_name="threadworks-gateway", connections=settings.database_connections
         )
-        return EngineProcess(database, bus.publisher, role="gateway", event_content=settings.event_content)
+        return EngineProcess(
+            database,
+            bus.publisher,
+            role="gateway",
+            event_content=settings.event_content,
+            stream_publisher=bus.stream_publisher,
+        )
 
     def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
         draining = Draining()

@@ -65,8 +65,10 @@ class Runs:
                 **run_values(draft),
             )
             if row is not None:
+                run = rows.run(row)
+                self._writer.queued(run)
                 self._writer.committed(row["outbox_ids"])
-                return rows.run(row)
+                return run
             why = await self._database.row(
                 "why_not_started", tenant_id=tenant_id, thread_id=thread.id, assistant_id=draft.assistant_id
             )
@@ -191,8 +193,11 @@ class Runs:
                 by_client=True,
             )
             row = await session.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
+        run = self._found(row, run_id)
+        if run.status is RunStatus.QUEUED:
+            self._writer.queued(run)
         self._writer.committed(stored["outbox_ids"])
-        return self._found(row, run_id)
+        return run
 
     @staticmethod
     async def _lock(session: Session, tenant_id: str, thread_id: str, run_id: str) -> Row:
