@@ -116,7 +116,7 @@ async def test_two_runs_at_the_same_moment_one_wins(installation: Installation) 
 
     async def attempt(thread_id: str) -> str:
         try:
-            # The model thinks for longer than the two requests are apart on a busy machine: the first run is still active.
+            # The model thinks for longer than two requests are apart on a busy machine: the first run is still active.
             await client.beta.threads.runs.create(thread_id, assistant_id=demo.ASSISTANT, model="demo+first=3")
         except BadRequestError as error:
             return str(error.body["message"])  # type: ignore[index]

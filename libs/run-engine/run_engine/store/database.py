@@ -108,8 +108,8 @@ class Database:
                     "timezone": "UTC",
                     # JIT costs more than any of these statements.
                     "jit": "off",
-                    # Planning these statements costs more than running them, and without this each connection plans each
-                    # of them anew for its first five runs. One plan serves all values: `test_statements_at_size.py`.
+                    # Planning these statements costs more than running them, and without this each connection plans
+                    # each of them anew five times. One plan serves all values: `test_statements_at_size.py`.
                     "plan_cache_mode": "force_generic_plan",
                     # A process that freezes or vanishes in the middle of a move must not keep the run's lock: others
                     # could not take the run over for as long as its connection seems to live.
