@@ -55,7 +55,8 @@ class ServedDocument:
     def operation(self, method: str, path: str) -> tuple[str, dict[str, Any] | None]:
         """The template of a path, and the operation, if the document has one."""
         template = next((template for pattern, template in self._routes if pattern.fullmatch(path)), "")
-        return template, self.document["paths"].get(template, {}).get(method.lower())
+        known = self.document["paths"].get(template, {})
+        return template, known.get(method.lower()) if method.isupper() else None
 
     def _violations(self, method: str, path: str, status: int, media_type: str, content: bytes) -> Iterator[str]:
         if method == "HEAD":

@@ -99,7 +99,7 @@ class Endpoint:
 
     def refuse(self, request: Request, error: Exception, began: float | None = None) -> Response:
         """Return the dialect's reply to `error`."""
-        reply = self._dialect.refuse(error, request.method, request.url.path)
+        reply = self._dialect.refuse(error, request.method, request.scope["path"])
         response = self._response(request, reply, began, lingering=isinstance(error, BodyTooLarge))
         if reply.status >= 500:
             self._log_failure(error, request.method, response.request_id, reply.status)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.fields import Body
@@ -36,7 +37,8 @@ class CreateFile(Body):
 
     file: Annotated[Literal[True], WithJsonSchema({"type": "string", "format": "binary"})]
     purpose: Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
-    expires_after: ExpiresAfter | None = None
+    # A form has no null.
+    expires_after: ExpiresAfter | SkipJsonSchema[None] = None
 
     @property
     def lifetime(self) -> timedelta | None:

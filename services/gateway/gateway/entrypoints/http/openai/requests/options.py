@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.entrypoints.http.openai.requests.fields import (
@@ -104,6 +104,13 @@ ToolChoice = Annotated[
 
 class TruncationStrategy(Body):
     """How much of the thread a run sees."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "last_messages"}}},
+            "then": {"properties": {"last_messages": {"type": "integer"}}, "required": ["last_messages"]},
+        }
+    )
 
     type: Literal["auto", "last_messages"]
     last_messages: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] | None = None
