@@ -1,8 +1,8 @@
 """The dialect `/v1`: OpenAI's Assistants API, version 2, word for word.
 
 `paths` lists the operations; `operations/` handles them, one module a resource; `requests/` says what a body may be and
-`refusals` what a client is told where it is not; `presenters/` makes the objects of the reply. Two rules of OpenAI's
-that are easy to soften by accident are kept on purpose:
+`refusals` what a client is told where it is not; `presenters/` makes the objects of the reply; `document/`
+describes all of it. Two rules of OpenAI's that are easy to soften by accident are kept on purpose:
 
 * A field that is not in the API is refused, at every depth (`Unknown parameter: 'x'.`). OpenAI did the same, so no app
   that worked there sends one, and a misspelled field is found instead of silently ignored. Only what the API leaves

@@ -1,4 +1,7 @@
-"""Which operations `/v1` has. The test with the official SDK holds them to the operations of the field facts."""
+"""Which operations `/v1` has; `document.operations` describes each.
+
+The test with the official SDK holds them to the operations of the field facts.
+"""
 
 from collections.abc import Sequence
 
