@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, ValidationError, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.fields import Body
@@ -32,13 +31,18 @@ class ExpiresAfter(Body):
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
 
 
-class CreateFile(Body):
-    """The fields of POST /files. The file itself has been taken out, and its place is held by True."""
+def _never_null(schema: dict[str, Any]) -> None:
+    # A form has no null.
+    schema.update(schema.pop("anyOf")[0])
 
+
+class CreateFile(Body):
+    """The form of POST /files."""
+
+    # The file itself has been taken out, and True holds its place.
     file: Annotated[Literal[True], WithJsonSchema({"type": "string", "format": "binary"})]
     purpose: Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
-    # A form has no null.
-    expires_after: ExpiresAfter | SkipJsonSchema[None] = None
+    expires_after: Annotated[ExpiresAfter | None, Field(json_schema_extra=_never_null)] = None
 
     @property
     def lifetime(self) -> timedelta | None:
