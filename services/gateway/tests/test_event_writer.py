@@ -8,8 +8,10 @@ from gateway.application.streams.hub import StreamsEnd
 from gateway.application.streams.telling import ArgumentsTold, CallTold, EndTold, Place, TextTold
 from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.streaming.event_ids import event_id, place_of
+from gateway.entrypoints.http.openai.streaming.event_stream import EventStream
 from gateway.entrypoints.http.openai.streaming.event_writer import EventWriter
 from run_engine.errors import DatabaseUnavailable, NotFound
+from structlog.testing import capture_logs
 
 
 def read(event: bytes) -> tuple[str, Any, str]:
@@ -108,3 +110,42 @@ def test_what_is_no_id_is_refused(text: str) -> None:
     with pytest.raises(Refusal) as refused:
         place_of("run_1", text)
     assert (refused.value.status, refused.value.param) == (400, "last_event_id")
+
+
+class Failing:
+    """A reading that tells something that cannot be written, or fails."""
+
+    ended = False
+
+    def __init__(self, *told: Any) -> None:
+        self.left = list(told)
+        self.closed = False
+
+    async def told(self) -> Any:
+        each = self.left.pop(0)
+        if isinstance(each, Exception):
+            raise each
+        return [each]
+
+    def close(self) -> None:
+        self.closed = self.ended = True
+
+
+@pytest.mark.parametrize("fault", [ValueError("secret"), text(0, "text", "\ud800", first=False)])
+async def test_a_fault_in_the_middle_is_the_last_event_and_in_the_log(fault: Any) -> None:
+    reading: Any = Failing(text(0, "text", "x", first=True), fault)
+    stream = EventStream(reading, EventWriter("run_1"))
+    await anext(stream)
+    with capture_logs() as lines:
+        last = await anext(stream)
+    assert last.startswith(b'event: error\ndata: {"error":')
+    assert [(line["action"], line["run_id"]) for line in lines] == [("stream_failed", "run_1")]
+    assert "secret" not in str(lines)
+    assert reading.closed
+
+
+async def test_what_a_client_can_be_told_of_is_no_fault() -> None:
+    reading: Any = Failing(NotFound("run", "run_1"))
+    with capture_logs() as lines:
+        await anext(EventStream(reading, EventWriter("run_1")))
+    assert lines == []

@@ -519,3 +519,17 @@ async def test_a_slot_that_cannot_be_read_is_given_back_before_another_is_taken(
     assert lines[0]["action"] == "stream_slot_fault"
     assert (hub.slot, world.ours) == (8, {8})
     await hub.stop()
+
+
+async def test_a_copy_that_cannot_be_read_ends_its_own_stream_alone(hub: Hub) -> None:
+    broken, whole = reading(hub, "run_broken"), reading(hub, "run_whole")
+    for reader in (broken, whole):
+        await reader.told()
+    copy = piece(ANSWER.items[1], "run_broken")
+    copy["event"]["data"] = {"run": {}}
+    with capture_logs() as lines:
+        hub.hear([copy, piece(ANSWER.items[1], "run_whole")])
+    assert [line["action"] for line in lines] == ["stream_fault"]
+    assert await names(whole) == ["in_progress"]
+    with pytest.raises(KeyError):
+        await broken.told()

@@ -141,8 +141,11 @@ class Hub:
             feed = self._feeds.get((piece["tenant_id"], piece["run_id"]))
             if feed is None:
                 continue
-            if feed.take(piece):
-                stirred[feed] = None
+            try:
+                if feed.take(piece):
+                    stirred[feed] = None
+            except Exception as error:  # noqa: BLE001 - what the record has for other streams must not be lost
+                self._break(feed, error)
             behind = behind or (feed.waits and feed.log.behind and feed.log.promised > feed.asked)
         for feed in stirred:
             feed.stirred = now
@@ -208,10 +211,7 @@ class Hub:
             except NotFound as gone:
                 self._fail(feed, gone)
             except Exception as error:  # noqa: BLE001 - the other streams must not end with this one
-                log.error(
-                    "a stream cannot go on", action="stream_fault", run_id=feed.run_id, error=type(error).__name__
-                )
-                self._fail(feed, error)
+                self._break(feed, error)
 
     async def _take(self, feed: Feed, events: Sequence[StoredEvent], now: float) -> None:
         if feed.joined is not None:
@@ -244,6 +244,10 @@ class Hub:
             for feed in list(self._feeds.values()):
                 if feed.listeners and now - feed.stirred >= OUTAGE:
                     self._fail(feed, DatabaseUnavailable("the database was away for too long"))
+
+    def _break(self, feed: Feed, error: Exception) -> None:
+        log.error("a stream cannot go on", action="stream_fault", run_id=feed.run_id, error=type(error).__name__)
+        self._fail(feed, error)
 
     def _fail(self, feed: Feed, failure: Exception) -> None:
         feed.failure = failure

@@ -23,12 +23,12 @@ class EventStream(AsyncGenerator[bytes, None]):
         """Wait for what comes next. An error of the stream is its last event."""
         try:
             told = await self._reading.told()
+            if told:
+                first, self._first = self._first, b""
+                return first + self._writer.write(told)
         except Exception as error:  # noqa: BLE001 - the reply has begun: whatever it is, the client is told in an event
             self._reading.close()
             return self._writer.error(error)
-        if told:
-            first, self._first = self._first, b""
-            return first + self._writer.write(told)
         if self._reading.ended:
             raise StopAsyncIteration
         return KEEPALIVE

@@ -5,9 +5,12 @@ together from a prepared beginning and the text.
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from traceback import extract_tb
 from typing import Any, Final
 
 import orjson
+import structlog
 from run_engine.domain.objects import Thread
 
 from gateway.application.streams.narration import BEFORE_FIRST
@@ -25,6 +28,8 @@ from gateway.application.streams.telling import (
 from gateway.entrypoints.http.openai.presenters import messages, runs, steps, threads
 from gateway.entrypoints.http.openai.refusals import refusal_of
 from gateway.entrypoints.http.openai.streaming.event_ids import event_id
+
+log = structlog.get_logger(__name__)
 
 KEEPALIVE: Final = b": keepalive\n"
 """A comment, for proxies and clients that give up on silence. No blank line: openai-python takes that for an event."""
@@ -53,7 +58,13 @@ class EventWriter:
 
     def error(self, error: Exception) -> bytes:
         """Return the event that ends a broken stream. It has no id: a client comes back to the last one it was told."""
-        return b"event: error\ndata: %s\n\n" % refusal_of(error, "GET", "").reply().body
+        refusal = refusal_of(error, "GET", "")
+        if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            trace = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+            log.error(
+                "a stream failed", action="stream_failed", run_id=self._run_id, error=type(error).__name__, trace=trace
+            )
+        return b"event: error\ndata: %s\n\n" % refusal.reply().body
 
     def _event(self, told: Told) -> bytes:
         match told:
