@@ -29,7 +29,7 @@ from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.adapters.model.images import UploadedImages
 from run_orchestrator.adapters.tokenizer import BpeTokenizer
 from run_orchestrator.application.claiming import Claiming
-from run_orchestrator.application.deltas import DeltaSenders
+from run_orchestrator.application.delta_senders import DeltaSenders
 from run_orchestrator.application.drive import Driver
 from run_orchestrator.application.driven_runs import DrivenRuns
 from run_orchestrator.application.fitting import Fitting

@@ -13,7 +13,8 @@ from message_contracts import Message, codec
 from run_engine.domain.objects import Run
 from run_engine.store.streams import StoredEvent
 from run_orchestrator.adapters.deltas import DeltaPublisher
-from run_orchestrator.application.deltas import OF_A_PIECE, RECORD_SIZE, DeltaLog, DeltaSenders
+from run_orchestrator.application.delta_log import OF_A_PIECE, RECORD_SIZE, DeltaLog
+from run_orchestrator.application.delta_senders import DeltaSenders
 from run_orchestrator.application.reply import CallBegins, Fragment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

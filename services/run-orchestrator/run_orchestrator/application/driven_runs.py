@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from run_engine.domain.objects import Json, Run
 
-from run_orchestrator.application.deltas import DeltaLog
+from run_orchestrator.application.delta_log import DeltaLog
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Final
 from run_engine.domain.objects import Json, Run
 from run_engine.store.driving import Said
 
-from run_orchestrator.application.deltas import DeltaLog
+from run_orchestrator.application.delta_log import DeltaLog
 from run_orchestrator.application.ending import content_of
 from run_orchestrator.application.failures import FailureKind, ModelFailure
 from run_orchestrator.application.patience import Patience
