@@ -29,6 +29,7 @@ from gateway.application.runs import Runs
 from gateway.application.streams.hub import Hub
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
+from gateway.application.use_cases import UseCases
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.document.surface import described
@@ -61,9 +62,9 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
 
     def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
         draining = Draining()
-        surfaces = described([openai(engine, settings, stored, hub), transfer(engine)])
+        dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
         return HttpServer(
-            build_app(surfaces, largest_body=settings.largest_body, draining=draining),
+            build_app(dialects, largest_body=settings.largest_body, draining=draining),
             host=settings.host,
             port=settings.port,
             listen_fd=settings.listen_fd,
@@ -93,37 +94,31 @@ def stream_hub(engine: EngineProcess, bus: EventBus) -> Hub:
     )
 
 
-def openai(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> Surface:
-    """Return the dialect `/v1` on the stores of the engine. Tests serve it without a socket."""
+def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> UseCases:
+    """Return what the dialects call, on the stores of the engine."""
     database, writer = engine.database, engine.writer
     thread_store = threads.Threads(database, writer)
+    file_rows = files.Files(database)
     key = settings.openai_api_key
     server = None if key is None else OpenAIModelServer(base_url=str(settings.openai_base_url), api_key=key)
     run_cases = Runs(runs.Runs(database, writer), thread_store)
-    return openai_surface(
+    return UseCases(
         authentication=Authentication(tenants.Tenants(database)),
         assistants=assistants.Assistants(database),
         threads=thread_store,
         messages=Messages(messages.Messages(database, writer), thread_store),
         runs=run_cases,
         readings=Readings(hub, run_cases),
-        files=Files(files.Files(database), stored),
-        attached_files=AttachedFiles(files.Files(database)),
-        largest_file=settings.largest_file,
+        files=Files(file_rows, stored),
+        attached_files=AttachedFiles(file_rows),
         models=Models(server),
-        idempotency=Idempotency(IdempotencyKeys(database)),
-        new_ids=NewIds(),
-        poll_after_ms=settings.poll_after_ms,
-        require_beta_header=settings.require_beta_header,
-    )
-
-
-def transfer(engine: EngineProcess) -> Surface:
-    """Return import and export on the stores of the engine."""
-    database = engine.database
-    return transfer_surface(
-        authentication=Authentication(tenants.Tenants(database)),
         imports=imports.Imports(database),
         exports=exports.Exports(database),
         idempotency=Idempotency(IdempotencyKeys(database)),
+        new_ids=NewIds(),
     )
+
+
+def surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
+    """Return the dialects. Tests serve them without a socket."""
+    return described([openai_surface(cases, settings), transfer_surface(cases)])

@@ -18,10 +18,9 @@ from engine_world import Worker
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import openai, stream_hub, transfer
+from gateway.bootstrap import stream_hub, surfaces, use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
-from gateway.entrypoints.http.openai.document.surface import described as described_surfaces
 from gateway.settings import GatewaySettings
 from pydantic import SecretStr
 from run_engine.process import EngineProcess
@@ -189,8 +188,8 @@ def stored(settings: GatewaySettings) -> FileStore:
 
 @pytest.fixture(scope="session")
 def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> ASGIApp:
-    surfaces = described_surfaces([openai(engine, settings, stored, hub), transfer(engine)])
-    return build_app(surfaces, largest_body=settings.largest_body, draining=Draining())
+    dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
+    return build_app(dialects, largest_body=settings.largest_body, draining=Draining())
 
 
 @pytest_asyncio.fixture

@@ -10,13 +10,14 @@ from file_store import FileStore
 from gateway.application import idempotency
 from gateway.application.idempotency import Idempotency
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import openai
+from gateway.bootstrap import use_cases
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.exchange import Call, Reply, StreamReply, StreamStart
 from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.refusals import refusal_of
+from gateway.entrypoints.http.openai.surface import openai_surface
 from gateway.settings import GatewaySettings
 from run_engine.errors import DatabaseUnavailable, KeyInUse
 from run_engine.process import EngineProcess
@@ -214,7 +215,7 @@ async def test_a_stream_over_http(
         return StreamReply(events(b"event: a\n\n", b"event: b\n\n"), START)
 
     surface = Surface(
-        openai(engine, settings, stored, hub).dialect,
+        openai_surface(use_cases(engine, settings, stored, hub), settings).dialect,
         [("/v1/streams", {"POST": handler})],
         KeyedRequests(Idempotency(IdempotencyKeys(engine.database)), join),
     )

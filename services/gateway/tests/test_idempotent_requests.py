@@ -12,9 +12,11 @@ from engine_world import answer, call, new_id
 from event_bus.in_process import InProcessBus
 from file_store import FileStore
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import openai, transfer
+from gateway.bootstrap import use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.openai.surface import openai_surface
+from gateway.entrypoints.http.openai.transfer import transfer_surface
 from gateway.settings import GatewaySettings
 from run_engine.domain.objects import Usage
 from run_engine.process import EngineProcess
@@ -119,7 +121,8 @@ APART = {"/v1/files", "/v1/import"}
 def test_every_post_is_tried_here(
     engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub
 ) -> None:
-    surfaces = [openai(engine, settings, stored, hub), transfer(engine)]
+    cases = use_cases(engine, settings, stored, hub)
+    surfaces = [openai_surface(cases, settings), transfer_surface(cases)]
     served = {path for surface in surfaces for path, handlers in surface.paths if "POST" in handlers}
     assert served == {*REQUESTS, *APART}
     assert all(surface.keyed is not None for surface in surfaces)
@@ -271,7 +274,7 @@ async def two_gateways(
     other = EngineProcess(database, bus.publisher, role="gateway")
     clients = []
     for process in (engine, other):
-        surface = openai(process, settings, stored, hub)
+        surface = openai_surface(use_cases(process, settings, stored, hub), settings)
         app = build_app([surface], largest_body=settings.largest_body, draining=Draining())
         clients.append(
             httpx.AsyncClient(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from gateway.bootstrap import openai
+from gateway.bootstrap import use_cases
 from gateway.entrypoints.http.openai.requests.messages import MOST_MESSAGES
+from gateway.entrypoints.http.openai.surface import openai_surface
 
 TEXT = "Expected a string with maximum length {}, but got a string with length {} instead."
 LIST = "Expected an array with maximum length {}, but got an array with length {} instead."
@@ -291,7 +292,8 @@ async def test_what_is_just_allowed_is_taken(caller: Any, place: Place, limit: L
 
 
 def test_every_operation_that_takes_a_body_is_walked(engine: Any, settings: Any, stored: Any, hub: Any) -> None:
-    served = {path for path, handlers in openai(engine, settings, stored, hub).paths if "POST" in handlers}
+    surface = openai_surface(use_cases(engine, settings, stored, hub), settings)
+    served = {path for path, handlers in surface.paths if "POST" in handlers}
     walked = {place.operation for place in PLACES}
     # An upload has a form (`test_files_api`), a cancellation has nothing to say.
     assert len(served - {"/v1/files", "/v1/threads/{thread_id}/runs/{run_id}/cancel"}) == len(walked)

@@ -10,9 +10,10 @@ import pytest
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.models import ASK_AGAIN_AFTER, DEMO, KNOWN_FOR, Models
 from gateway.application.ports import ModelServerAway, ServedModel
-from gateway.bootstrap import openai
+from gateway.bootstrap import use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.openai.surface import openai_surface
 from model_simulator import ModelSimulator, SimulatorSettings
 from pydantic import HttpUrl, SecretStr
 from run_engine.errors import NotFound
@@ -156,7 +157,8 @@ async def http(
     simulator: ModelSimulator, engine: Any, settings: Any, stored: Any, hub: Any, caller: Any, facts: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
     told = {"openai_base_url": HttpUrl(simulator.base_url), "openai_api_key": SecretStr("sk-the-models")}
-    surface = openai(engine, settings.model_copy(update=told), stored, hub)
+    settings = settings.model_copy(update=told)
+    surface = openai_surface(use_cases(engine, settings, stored, hub), settings)
     app = build_app([surface], largest_body=1024, draining=Draining())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -207,7 +209,8 @@ async def test_strict_mode_is_for_the_assistants_api_alone(
     engine: Any, settings: Any, stored: Any, hub: Any, caller: Any
 ) -> None:
     """The SDKs send no beta header with files and models."""
-    surface = openai(engine, settings.model_copy(update={"require_beta_header": True}), stored, hub)
+    settings = settings.model_copy(update={"require_beta_header": True})
+    surface = openai_surface(use_cases(engine, settings, stored, hub), settings)
     app = build_app([surface], largest_body=1024, draining=Draining())
     headers = {"authorization": f"Bearer {caller.key}"}
     async with httpx.AsyncClient(

@@ -2,16 +2,7 @@
 
 from typing import Final
 
-from gateway.application.attached_files import AttachedFiles
-from gateway.application.authentication import Authentication
-from gateway.application.files import Files
-from gateway.application.idempotency import Idempotency
-from gateway.application.identities import NewIds
-from gateway.application.messages import Messages
-from gateway.application.models import Models
-from gateway.application.ports import AssistantStore, ThreadStore
-from gateway.application.runs import Runs
-from gateway.application.streams.readings import Readings
+from gateway.application.use_cases import UseCases
 from gateway.entrypoints.http.app import Surface
 from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.access import OpenAIDialect
@@ -24,41 +15,27 @@ from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
 from gateway.entrypoints.http.openai.paths import paths
+from gateway.settings import GatewaySettings
 
 _GENERAL: Final = ("/v1/files", "/v1/models")
 
 
-def openai_surface(
-    *,
-    authentication: Authentication,
-    assistants: AssistantStore,
-    threads: ThreadStore,
-    messages: Messages,
-    runs: Runs,
-    readings: Readings,
-    files: Files,
-    attached_files: AttachedFiles,
-    largest_file: int,
-    models: Models,
-    idempotency: Idempotency,
-    new_ids: NewIds,
-    poll_after_ms: int,
-    require_beta_header: bool,
-) -> Surface:
+def openai_surface(cases: UseCases, settings: GatewaySettings) -> Surface:
     """Return `/v1`."""
-    streams = RunStreams(readings, threads)
+    streams = RunStreams(cases.readings, cases.threads)
+    attached, new_ids = cases.attached_files, cases.new_ids
     operations = paths(
-        assistants=AssistantOperations(assistants, new_ids),
-        threads=ThreadOperations(threads, attached_files, new_ids),
-        messages=MessageOperations(messages, attached_files, new_ids),
-        runs=RunOperations(runs, streams, attached_files, new_ids, poll_after_ms=poll_after_ms),
+        assistants=AssistantOperations(cases.assistants, new_ids),
+        threads=ThreadOperations(cases.threads, attached, new_ids),
+        messages=MessageOperations(cases.messages, attached, new_ids),
+        runs=RunOperations(cases.runs, streams, attached, new_ids, poll_after_ms=settings.poll_after_ms),
         streams=streams,
-        steps=StepOperations(runs),
-        files=FileOperations(files, new_ids, largest_file=largest_file),
-        models=ModelOperations(models),
+        steps=StepOperations(cases.runs),
+        files=FileOperations(cases.files, new_ids, largest_file=settings.largest_file),
+        models=ModelOperations(cases.models),
     )
-    dialect = OpenAIDialect(authentication, require_beta_header=require_beta_header)
+    dialect = OpenAIDialect(cases.authentication, require_beta_header=settings.require_beta_header)
     # Files and models are no part of the Assistants API: the SDKs send no beta header with them.
-    general = OpenAIDialect(authentication, require_beta_header=False)
+    general = OpenAIDialect(cases.authentication, require_beta_header=False)
     exempt = {path: general for path, _ in operations if path.startswith(_GENERAL)}
-    return Surface(dialect, operations, KeyedRequests(idempotency, streams.join), exempt)
+    return Surface(dialect, operations, KeyedRequests(cases.idempotency, streams.join), exempt)

@@ -3,9 +3,7 @@
 They are extensions of ours. A surface of their own, because their keys are others; the words are the dialect's.
 """
 
-from gateway.application.authentication import Authentication
-from gateway.application.idempotency import Idempotency
-from gateway.application.ports import ExportStore, ImportStore
+from gateway.application.use_cases import UseCases
 from gateway.entrypoints.http.app import Surface
 from gateway.entrypoints.http.idempotency import KeyedRequests
 from gateway.entrypoints.http.openai.access import OpenAIDialect
@@ -13,15 +11,13 @@ from gateway.entrypoints.http.openai.operations.exports import ExportOperations
 from gateway.entrypoints.http.openai.operations.imports import ImportOperations
 
 
-def transfer_surface(
-    *, authentication: Authentication, imports: ImportStore, exports: ExportStore, idempotency: Idempotency
-) -> Surface:
+def transfer_surface(cases: UseCases) -> Surface:
     """Return both."""
     return Surface(
-        OpenAIDialect(authentication, require_beta_header=False, scope="admin"),
+        OpenAIDialect(cases.authentication, require_beta_header=False, scope="admin"),
         [
-            ("/v1/import", {"POST": ImportOperations(imports).create}),
-            ("/v1/export", {"GET": ExportOperations(exports).retrieve}),
+            ("/v1/import", {"POST": ImportOperations(cases.imports).create}),
+            ("/v1/export", {"GET": ExportOperations(cases.exports).retrieve}),
         ],
-        KeyedRequests(idempotency),
+        KeyedRequests(cases.idempotency),
     )
