@@ -1,0 +1,78 @@
+"""The metrics of the run-orchestrator, all of them in one list. `bootstrap` hands them out; the guide is generated from
+it."""
+
+from typing import Final
+
+from observability.metrics import QUICK, SLOW, Metric
+from observability.process_metrics import PROCESS_METRICS
+from run_engine.outbox.metrics import RELAY_METRICS
+from run_engine.store.metrics import STORE_METRICS
+
+CLAIM_LATENCY: Final = Metric(
+    name="threadworks_run_claim_latency_seconds",
+    kind="histogram",
+    help="Seconds that a run was queued before it was claimed, at its start and after each round of tools.",
+    buckets=QUICK,
+)
+"""What users wait for before the model is asked."""
+
+DRIVEN: Final = Metric(
+    name="threadworks_runs_driven",
+    kind="gauge",
+    help="Runs that this process drives now.",
+)
+"""How busy it is."""
+
+PLACES: Final = Metric(
+    name="threadworks_run_places",
+    kind="gauge",
+    help="Most runs that this process drives at once; 0 until it claims.",
+)
+"""What the driven ones are compared with: at the limit the rest waits in Kafka and in the queue."""
+
+FIRST_TOKEN: Final = Metric(
+    name="threadworks_model_first_token_seconds",
+    kind="histogram",
+    help="Seconds from asking the model to the first piece of its reply.",
+    buckets=SLOW,
+)
+"""The model's own share of what a user waits for."""
+
+MODEL: Final = Metric(
+    name="threadworks_model_request_duration_seconds",
+    kind="histogram",
+    help="Seconds from asking the model to the end of its reply, by outcome: answered, or the kind of its failure.",
+    labels=("outcome",),
+    buckets=SLOW,
+)
+"""One request; a run makes one for each round of tools, and more where the model fails."""
+
+TOKENS: Final = Metric(
+    name="threadworks_tokens_total",
+    kind="counter",
+    help="Tokens of the model's replies and of what it was asked, by kind: prompt, completion.",
+    labels=("kind",),
+)
+"""What the model's owner sends a bill for."""
+
+TOOL_LATENCY: Final = Metric(
+    name="threadworks_tool_latency_seconds",
+    kind="histogram",
+    help="Seconds from handing out a call to its stored answer, by tool service and outcome: completed, failed.",
+    labels=("service", "outcome"),
+    buckets=SLOW,
+)
+"""What a run waits for, the way through Kafka included. Late and repeated answers are not counted."""
+
+METRICS: Final = (
+    CLAIM_LATENCY,
+    DRIVEN,
+    PLACES,
+    FIRST_TOKEN,
+    MODEL,
+    TOKENS,
+    TOOL_LATENCY,
+    *STORE_METRICS,
+    *RELAY_METRICS,
+    *PROCESS_METRICS,
+)
