@@ -79,6 +79,14 @@ class Fenced(EngineError):
         self.run_id = run_id
 
 
+class TooManyFiles(EngineError):
+    """An assistant has no place for another file."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"An assistant has at most {most} files.")
+        self.most = most
+
+
 class FileQuotaExceeded(EngineError):
     """The tenant's files would take more room than they may."""
 

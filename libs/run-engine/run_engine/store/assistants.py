@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from run_engine.domain.assistant_files import with_files
 from run_engine.domain.drafts import Changes, NewAssistant, Page, PageRequest
 from run_engine.domain.metadata import merged
 from run_engine.domain.objects import Assistant
@@ -40,6 +41,8 @@ class Assistants:
     async def modify(self, tenant_id: str, assistant_id: str, changes: Changes) -> Assistant:
         """Changes the named fields and no other, metadata as `domain.metadata` says.
 
+        `file_ids` in the place of a field are the assistant's files; its other tool resources stay.
+
         Raises `NotFound` and `TooMuchMetadata`.
         """
         async with self._database.transaction() as session:
@@ -48,6 +51,10 @@ class Assistants:
                 raise NotFound("assistant", assistant_id)
             if "metadata" in changes:
                 changes = {**changes, "metadata": merged(row["metadata"], changes["metadata"])}
+            if "file_ids" in changes:
+                resources = with_files(row["tool_resources"], changes["file_ids"])
+                changes = {name: value for name, value in changes.items() if name != "file_ids"}
+                changes["tool_resources"] = resources
             draft = replace(NewAssistant(id=assistant_id, **{name: row[name] for name in _CHANGEABLE}), **changes)
             changed: Any = await session.one("modify_assistant", tenant_id=tenant_id, **assistant_values(draft))
         return rows.assistant(changed)

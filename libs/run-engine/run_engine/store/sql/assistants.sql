@@ -31,6 +31,14 @@ UPDATE assistants SET
 WHERE tenant_id = :tenant_id AND id = :id
 RETURNING *;
 
+-- name: set_tool_resources!
+-- Writes the tool resources of an assistant that is held.
+UPDATE assistants SET tool_resources = :tool_resources WHERE tenant_id = :tenant_id AND id = :id;
+
+-- name: times_of_files
+-- When files were made; files that are gone are left out.
+SELECT id, created_at FROM files WHERE tenant_id = :tenant_id AND id = ANY (:ids::text[]);
+
 -- name: delete_assistant^
 -- Deletes an assistant; its runs keep the snapshot they took.
 DELETE FROM assistants WHERE tenant_id = :tenant_id AND id = :id RETURNING id;
