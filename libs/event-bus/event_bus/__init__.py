@@ -3,6 +3,7 @@
 from message_contracts import Message
 
 from event_bus.interface import (
+    Around,
     EventBus,
     Follower,
     Handler,
@@ -17,6 +18,7 @@ from event_bus.interface import (
 )
 
 __all__ = [
+    "Around",
     "EventBus",
     "Follower",
     "Handler",

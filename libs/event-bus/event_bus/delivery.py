@@ -5,6 +5,7 @@ Used by `lane` for subscriptions, by the followers and by the tails. Knows nothi
 
 import asyncio
 from collections import Counter
+from contextlib import nullcontext
 from enum import Enum
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from message_contracts import ContractError, Message, UnknownType, codec
 
 from event_bus.dead_letters import dead_letter, without_value
 from event_bus.incoming import IncomingRecord
-from event_bus.interface import Handler, HandlerTable, Publisher, Unavailable
+from event_bus.interface import Around, Handler, HandlerTable, Publisher, Unavailable
 from event_bus.retries import RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -51,10 +52,13 @@ class Graveyard(Protocol):
 class Delivery:
     """Decodes, finds the handler, tries again, buries. One for a subscription; safe for concurrent records."""
 
-    def __init__(self, *, handlers: HandlerTable, graveyard: Graveyard, retries: RetryPolicy) -> None:
+    def __init__(
+        self, *, handlers: HandlerTable, graveyard: Graveyard, retries: RetryPolicy, around: Around = nullcontext
+    ) -> None:
         self._handlers = handlers
         self._graveyard = graveyard
         self._retries = retries
+        self._around = around
         self.counts: Counter[tuple[str, Ending]] = Counter()
         """Records by topic and ending, since the start."""
 
@@ -81,7 +85,8 @@ class Delivery:
         outage = self._retries.unavailable_pauses()
         while True:
             try:
-                await handler(message)
+                with self._around(message):
+                    await handler(message)
             except Unavailable as error:
                 waiting.blocked()
                 pause = next(outage)
@@ -89,6 +94,7 @@ class Delivery:
                     "a handler needs something that is away",
                     action="handler_unavailable",
                     message_type=message.type,
+                    event_id=message.id,
                     error_class=type(error.__cause__ or error).__name__,
                     pause_seconds=pause,
                     **record.place,
@@ -101,6 +107,7 @@ class Delivery:
                     "a handler failed" if next_pause is None else "a handler failed; trying again",
                     action="handler_failed",
                     message_type=message.type,
+                    event_id=message.id,
                     error_class=type(error).__name__,
                     raised_at=_raised_at(error),
                     **record.place,

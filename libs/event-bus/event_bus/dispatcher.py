@@ -6,13 +6,14 @@ Used by both implementations of the bus, which feed it with records and carry it
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 import structlog
 
 from event_bus.delivery import DeadLetterGraveyard, Delivery, Ending, Waiting
 from event_bus.incoming import IncomingRecord, Partition
-from event_bus.interface import HandlerTable, Publisher
+from event_bus.interface import Around, HandlerTable, Publisher
 from event_bus.lane import HIGH, LOW, Lane
 from event_bus.retries import RetryPolicy
 
@@ -43,14 +44,18 @@ class Dispatcher:
         publisher: Publisher,
         concurrency: int,
         retries: RetryPolicy,
+        around: Around = nullcontext,
         on_progress: Callable[[], None],
         on_room: Callable[[Partition], None],
     ) -> None:
         if concurrency < 1:
             raise ValueError("concurrency is at least 1")
         graveyard = DeadLetterGraveyard(publisher=publisher, service=service, group=group, retries=retries)
-        self._delivery = Delivery(handlers=handlers, graveyard=_Limited(graveyard, self), retries=retries)
-        self._group = group
+        self._delivery = Delivery(
+            handlers=handlers, graveyard=_Limited(graveyard, self), retries=retries, around=around
+        )
+        self.group = group
+        """The consumer group."""
         self._concurrency = concurrency
         self._on_progress = on_progress
         self._on_room = on_room
@@ -139,7 +144,7 @@ class Dispatcher:
         log.error(
             "a subscription has ended for good",
             action="subscription_failed",
-            group=self._group,
+            group=self.group,
             error_class=type(error).__name__,
             reason=str(error) if isinstance(error, EverythingFails) else None,
         )

@@ -5,7 +5,8 @@ when they are first named, nothing outlives the process, and a partition keeps o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from message_contracts import catalogue
@@ -18,7 +19,8 @@ from event_bus.in_process_group import Group, InProcessSubscription
 from event_bus.in_process_log import Topics
 from event_bus.in_process_tail import InProcessTail
 from event_bus.incoming import Partition
-from event_bus.interface import Follower, HandlerTable, Outcome, OutgoingRecord, Subscription, Tail
+from event_bus.interface import Around, Follower, HandlerTable, Outcome, OutgoingRecord, Subscription, Tail
+from event_bus.memberships import Memberships
 from event_bus.retries import RetryPolicy
 
 
@@ -36,7 +38,11 @@ class InProcessPublisher:
 class InProcessBus:
     """See `event_bus.EventBus`. `topics` are declared on top of those of the catalogue."""
 
-    def __init__(self, topics: Sequence[Topic] = (), *, retries: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, topics: Sequence[Topic] = (), *, retries: RetryPolicy | None = None, around: Around = nullcontext
+    ) -> None:
+        self._around = around
+        self._memberships = Memberships()
         self._topics = Topics([*catalogue.topics(), *topics])
         self._retries = retries or RetryPolicy()
         self._groups: dict[str, Group] = {}
@@ -61,8 +67,20 @@ class InProcessBus:
         return self._publisher
 
     def check(self) -> str | None:
-        """For the readiness of the process, as `KafkaBus.check`: nothing can be missing."""
+        """See `EventBus.check`. Nothing can be missing."""
         return None
+
+    def check_alive(self) -> str | None:
+        """See `EventBus.check_alive`."""
+        return self._memberships.check_alive()
+
+    def consumed(self) -> Mapping[tuple[str, str, str], int]:
+        """See `EventBus.consumed`."""
+        return self._memberships.consumed()
+
+    def lag(self) -> Mapping[tuple[str, str], int]:
+        """See `EventBus.lag`. Exact."""
+        return self._memberships.lag()
 
     async def subscribe(
         self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
@@ -82,10 +100,12 @@ class InProcessBus:
                 publisher=self._publisher,
                 concurrency=concurrency,
                 retries=self._retries,
+                around=self._around,
             ),
             on_stop=self._forget,
         )
         self._readers.append(subscription)
+        self._memberships.joined(subscription)
         await self._groups[group].join(subscription)
         return subscription
 
@@ -107,3 +127,5 @@ class InProcessBus:
     def _forget(self, reader: Subscription | Follower | Tail) -> None:
         if reader in self._readers:
             self._readers.remove(reader)
+        if isinstance(reader, InProcessSubscription):
+            self._memberships.left(reader)

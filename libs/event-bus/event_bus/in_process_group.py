@@ -100,6 +100,15 @@ class InProcessSubscription(Member):
         """See `Reader`."""
         self._wake.set()
 
+    def lag(self) -> dict[str, int]:
+        """See `Member.lag`."""
+        behind: dict[str, int] = {}
+        for partition in self.assignment:
+            ended = self._dispatcher.lanes[partition].offsets.ended_before
+            start = self._group.committed(partition) if ended is None else ended
+            behind[partition.topic] = behind.get(partition.topic, 0) + self._log.log(partition).end_offset - start
+        return behind
+
     async def revoked(self) -> None:
         """A rebalance begins: let running handlers end, and commit."""
         self._dispatcher.suspend()

@@ -6,6 +6,7 @@ and pass one conformance suite. Only a composition root names an implementation.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -47,6 +48,11 @@ Handler: TypeAlias = Callable[[Message], Awaitable[None]]
 
 HandlerTable: TypeAlias = Mapping[str, Handler]
 """Message type (`threadworks.run.queued.v1`) to handler. Types that are not in the table are skipped and counted."""
+
+
+Around: TypeAlias = Callable[[Message], AbstractContextManager[object]]
+"""What each handling of a message by a subscription happens within: the context of its log lines, a span of its trace.
+It sees what the handler raises."""
 
 
 class Unavailable(Exception):
@@ -122,6 +128,31 @@ class EventBus(Protocol):
 
     async def stop(self) -> None:
         """Stop what is still running (subscriptions, followers, tails, then the publishers). Idempotent."""
+        ...
+
+    def check(self) -> str | None:
+        """For the readiness of the process: None once the bus could be published to, and from then on.
+
+        An outage of the bus must not take every gateway out of service.
+        """
+        ...
+
+    def check_alive(self) -> str | None:
+        """For the liveness of the process: None, or which subscription only a new process can bring back."""
+        ...
+
+    def consumed(self) -> Mapping[tuple[str, str, str], int]:
+        """Records that subscriptions have taken so far, by group, topic and ending.
+
+        Endings are `handled`, `skipped`, `dead_lettered` and `given_up` (delivered again, here or elsewhere).
+        """
+        ...
+
+    def lag(self) -> Mapping[tuple[str, str], int]:
+        """Records of the partitions that are owned here which have not ended yet, by group and topic.
+
+        As the end of a topic is known here: on Kafka a few seconds old. Topics of which nothing is known are left out.
+        """
         ...
 
     @property

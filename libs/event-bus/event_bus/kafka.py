@@ -4,17 +4,19 @@ aiokafka is imported in `event_bus.kafka*` and nowhere else.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from event_bus.dispatcher import Dispatcher
-from event_bus.interface import HandlerTable
+from event_bus.interface import Around, HandlerTable
 from event_bus.kafka_client_log import calm_client_log
 from event_bus.kafka_follower import KafkaFollower
 from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings, stream_producer_options
 from event_bus.kafka_subscription import KafkaSubscription
 from event_bus.kafka_tail import KafkaTail
+from event_bus.memberships import Memberships
 from event_bus.retries import RetryPolicy
 from event_bus.task_ending import end_tasks
 
@@ -27,8 +29,12 @@ class KafkaBus:
     `start` and `subscribe` do not wait for a broker: what they begin goes on trying in the background.
     """
 
-    def __init__(self, settings: KafkaSettings, *, retries: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, retries: RetryPolicy | None = None, around: Around = nullcontext
+    ) -> None:
         self._settings = settings
+        self._around = around
+        self._memberships = Memberships()
         self._retries = retries or RetryPolicy()
         self._publisher = KafkaPublisher(settings)
         self._stream_publisher = KafkaPublisher(settings, options=stream_producer_options)
@@ -60,11 +66,20 @@ class KafkaBus:
         return self._stream_publisher
 
     def check(self) -> str | None:
-        """For the readiness of the process: None once a broker was reached, and from then on, even in an outage.
-
-        A Kafka outage must not take every gateway out of service.
-        """
+        """See `EventBus.check`."""
         return None if self._publisher.was_ready else f"Kafka at {self._settings.bootstrap_servers} was not reached yet"
+
+    def check_alive(self) -> str | None:
+        """See `EventBus.check_alive`."""
+        return self._memberships.check_alive()
+
+    def consumed(self) -> Mapping[tuple[str, str, str], int]:
+        """See `EventBus.consumed`."""
+        return self._memberships.consumed()
+
+    def lag(self) -> Mapping[tuple[str, str], int]:
+        """See `EventBus.lag`. The ends of the topics are as old as the watchdog's last look."""
+        return self._memberships.lag()
 
     async def subscribe(
         self, *, group: str, topics: Sequence[str], handlers: HandlerTable, service: str, concurrency: int = 1
@@ -82,9 +97,11 @@ class KafkaBus:
                 publisher=self._publisher,
                 concurrency=concurrency,
                 retries=self._retries,
+                around=self._around,
             ),
         )
         self._readers.append(subscription)
+        self._memberships.joined(subscription)
         return subscription
 
     async def follow(self, *, topic: str, handlers: HandlerTable) -> KafkaFollower:

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 
 from event_bus.dispatcher import Dispatcher
 from event_bus.incoming import IncomingRecord, Partition
+from event_bus.kafka_positions import KafkaPositions
 from event_bus.kafka_settings import KafkaSettings, consumer_options
 from event_bus.kafka_teardown import stop_consumer
 from event_bus.member import Member
@@ -64,10 +65,15 @@ class KafkaSubscription(Member):
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
         self._lost: set[asyncio.Task[None]] = set()
+        self._positions = KafkaPositions()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(coroutine) for coroutine in (self._run(), self._commit_often(), self._watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
+
+    def lag(self) -> dict[str, int]:
+        """See `Member.lag`."""
+        return self._positions.lag(self._dispatcher.lanes)
 
     async def _stop(self) -> None:
         await end_tasks(self._tasks)
@@ -213,7 +219,8 @@ class KafkaSubscription(Member):
             return
         async with asyncio.timeout(self._settings.watchdog_interval):
             ends = await consumer.end_offsets(assigned)
-        lanes = self._dispatcher.lanes
+            lanes = self._dispatcher.lanes
+            await self._positions.look(consumer, ends, lanes)
         watchdog.keep_only(lanes)
         for topic_partition, end in ends.items():
             partition = Partition(*topic_partition)

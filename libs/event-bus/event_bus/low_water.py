@@ -26,6 +26,11 @@ class LowWaterMark:
         return self._mark if self._mark != self._committed else None
 
     @property
+    def ended_before(self) -> int | None:
+        """The offset before which every accepted record has ended. None while nothing was accepted."""
+        return self._origin if self._mark is None else self._mark
+
+    @property
     def restart(self) -> int | None:
         """Where a reader that starts again from the committed offset begins, at the earliest. None when unknown."""
         return self._origin if self._committed is None else self._committed

@@ -21,6 +21,11 @@ class Member(ABC):
         self.failed.add_done_callback(lambda _: self._begin_stop())
 
     @property
+    def group(self) -> str:
+        """The consumer group."""
+        return self._dispatcher.group
+
+    @property
     def failed(self) -> "asyncio.Future[BaseException]":
         """See `Subscription.failed`."""
         return self._dispatcher.failed
@@ -52,6 +57,10 @@ class Member(ABC):
             self._dispatcher.suspend()
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
         return self._stopping
+
+    @abstractmethod
+    def lag(self) -> dict[str, int]:
+        """Records of our partitions that have not ended yet, by topic, as far as the ends are known."""
 
     @abstractmethod
     async def _stop(self) -> None:

@@ -100,6 +100,7 @@ class KafkaHarness:
             commit_interval=0.05,
             session_timeout=6.0,
             heartbeat_interval=0.5,
+            watchdog_interval=0.2,
         )
         self._buses: list[KafkaBus] = []
 

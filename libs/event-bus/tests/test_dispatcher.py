@@ -1,7 +1,8 @@
 """What the dispatcher and its lanes do that neither implementation can be made to show reliably."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -267,4 +268,33 @@ async def test_a_fault_of_our_own_ends_the_subscription_instead_of_losing_a_reco
     dispatcher.feed(ONE, [IncomingRecord("topic", 0, 0, None, b"?", ())])
     assert isinstance(await dispatcher.failed, KeyError)
     assert dispatcher.committable() == {}
+    await dispatcher.stop()
+
+
+async def test_each_try_of_a_handler_happens_within_what_surrounds_it(
+    make: Make, incoming: Callable[..., list[IncomingRecord]]
+) -> None:
+    told: list[str] = []
+    done = asyncio.Event()
+
+    @contextmanager
+    def around(message: Message) -> Iterator[None]:
+        told.append(f"{message.subject} begins")
+        try:
+            yield
+        except ValueError:
+            told.append(f"{message.subject} fails")
+            raise
+        told.append(f"{message.subject} ends")
+        done.set()
+
+    async def handler(_: Message) -> None:
+        if len(told) == 1:
+            raise ValueError
+
+    dispatcher = make(handler, around=around)
+    dispatcher.assign([ONE])
+    dispatcher.feed(ONE, incoming(0))
+    await done.wait()
+    assert told == ["0 begins", "0 fails", "0 begins", "0 ends"]
     await dispatcher.stop()

@@ -87,6 +87,12 @@ class FakeConsumer:
     async def end_offsets(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, FakeConsumer.ends())
 
+    async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    async def committed(self, _: TopicPartition) -> int | None:
+        return None
+
 
 @pytest.fixture(autouse=True)
 def fake_consumers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
