@@ -10,7 +10,8 @@ UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
 BIN := $(CURDIR)/.venv/bin
 MEMBERS := contracts libs/observability libs/event-bus libs/file-store libs/run-engine libs/service-process libs/tool-service \
 	services/gateway services/run-orchestrator services/moodle-tool simulators/model simulators/moodle cli
-SERVICES := gateway run-orchestrator moodle-tool
+# What has an image, and so a lock of its own: deploy/images/.
+IMAGES := gateway run-orchestrator moodle-tool threadworks model-simulator moodle-simulator
 PYPROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .PHONY: help run up test check bench chaos install lock format contracts clean
@@ -45,9 +46,9 @@ install: .venv/.installed ## the environment in .venv, from the hashed locks
 
 lock: $(UV) ## resolve again and write locks/*.txt (uv.lock names hosts and stays out of git)
 	$(UV) lock
-	$(UV) export --quiet --frozen --all-packages --group dev --no-emit-workspace --no-header --format requirements.txt --output-file locks/all.txt
-	for service in $(SERVICES); do \
-		$(UV) export --quiet --frozen --package $$service --no-dev --no-emit-workspace --no-header --format requirements.txt --output-file locks/$$service.txt; \
+	$(UV) export --quiet --frozen --all-packages --all-extras --group dev --no-emit-workspace --no-header --format requirements.txt --output-file locks/all.txt
+	for image in $(IMAGES); do \
+		$(UV) export --quiet --frozen --package $$image --no-dev --no-emit-workspace --no-header --format requirements.txt --output-file locks/$$image.txt; \
 	done
 
 format: install ## format and fix what ruff can fix

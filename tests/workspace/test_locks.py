@@ -31,14 +31,15 @@ def pins(lock: Path, *, here: bool = False) -> dict[str, str]:
     }
 
 
-def needed_by(name: str, seen: set[str] | None = None) -> dict[str, list[Requirement]]:
-    """What a member needs from outside, with all workspace members below it."""
+def needed_by(name: str, seen: set[str] | None = None, *, extras: bool = False) -> dict[str, list[Requirement]]:
+    """What a member needs from outside, with all workspace members below it; with `extras` its optional ones too."""
     seen = set() if seen is None else seen
     needed: dict[str, list[Requirement]] = {}
     if name in seen:
         return needed
     seen.add(name)
-    for text in MEMBERS[name]["dependencies"]:
+    optional = MEMBERS[name].get("optional-dependencies", {}).values() if extras else ()
+    for text in [*MEMBERS[name]["dependencies"], *(text for group in optional for text in group)]:
         requirement = Requirement(text)
         if requirement.name in MEMBERS:
             for other, requirements in needed_by(requirement.name, seen).items():
@@ -48,9 +49,11 @@ def needed_by(name: str, seen: set[str] | None = None) -> dict[str, list[Require
     return needed
 
 
-def test_there_is_a_lock_for_all_and_one_for_each_service() -> None:
+def test_there_is_a_lock_for_all_and_one_for_each_image() -> None:
+    images = {path.name.removesuffix(".Dockerfile") for path in ROOT.glob("deploy/images/*.Dockerfile")}
     services = {path.parent.name for path in ROOT.glob("services/*/pyproject.toml")}
-    assert {lock.stem for lock in LOCKS} == {"all", *services}
+    assert {lock.stem for lock in LOCKS} == {"all", *images}
+    assert services < images
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -72,6 +75,15 @@ def test_what_a_member_asks_for_is_in_the_lock(name: str) -> None:
         for requirement in requirements:
             if requirement.marker is not None and not requirement.marker.evaluate():
                 continue
+            assert other in pinned, f"{requirement} is in no lock: run `make lock`"
+            assert requirement.specifier.contains(pinned[other]), f"{requirement} is locked at {pinned[other]}"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MEMBERS if "optional-dependencies" in MEMBERS[name]))
+def test_what_a_member_asks_for_optionally_is_in_the_lock_of_all(name: str) -> None:
+    pinned = pins(ROOT / "locks" / "all.txt")
+    for other, requirements in needed_by(name, extras=True).items():
+        for requirement in requirements:
             assert other in pinned, f"{requirement} is in no lock: run `make lock`"
             assert requirement.specifier.contains(pinned[other]), f"{requirement} is locked at {pinned[other]}"
 

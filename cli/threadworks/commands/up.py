@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from threadworks.separate_processes import Counts, SeparateProcesses
+from threadworks.commands.local_part import local_part
 from threadworks.settings import local_settings
-from threadworks.until_stopped import run_until_stopped
 
 
 def up(
@@ -16,5 +15,11 @@ def up(
     moodle_tools: Annotated[int, typer.Option(envvar="MOODLE_TOOLS", min=1, help="Moodle tool services.")] = 1,
 ) -> None:
     """Run on Apache Kafka and PostgreSQL with separate processes, and restart what dies. Ctrl-C stops all of it."""
+    with local_part():
+        from threadworks.separate_processes import (  # noqa: PLC0415 - the operator's image has no local part
+            Counts,
+            SeparateProcesses,
+        )
+        from threadworks.until_stopped import run_until_stopped  # noqa: PLC0415
     counts = Counts(gateways=gateways, orchestrators=orchestrators, moodle_tools=moodle_tools)
     asyncio.run(run_until_stopped("up", local_settings(), lambda settings: SeparateProcesses(settings, counts)))
