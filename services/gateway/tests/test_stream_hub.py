@@ -15,7 +15,7 @@ from gateway.application.streams.replay import Replay
 from gateway.application.streams.telling import EndTold, TextTold
 from run_engine.domain.status import RunStatus
 from run_engine.errors import DatabaseUnavailable, NotFound
-from run_engine.store.streams import StoredEvent
+from run_engine.store.streams import RunState, StoredEvent
 from stream_scripts import NOW, RUN, Script, Sent, Stored
 from structlog.testing import capture_logs
 
@@ -30,6 +30,7 @@ class World:
         self.gone = False
         self.run = RUN
         self.asked: list[list[tuple[str, str, int]]] = []
+        self.verified: list[list[tuple[str, str]]] = []
         self.added: list[tuple[int, list[tuple[str, str]]]] = []
         self.free = [7, 8, 9]
         self.ours: set[int] = set()
@@ -52,6 +53,11 @@ class World:
         known = {(tenant, run): seq for tenant, run, seq in positions}
         return [event for event in self.stored if event.seq > known.get((event.tenant_id, event.run_id), 10**9)]
 
+    async def states(self, runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RunState]:
+        self.verified.append(list(runs))
+        self._reach()
+        return {} if self.gone else {key: RunState(self.run.seq, self.run.status) for key in runs}
+
     async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
         self._reach()
         self.added.append((slot, list(runs)))
@@ -72,8 +78,7 @@ class World:
 
     async def get(self, _tenant: str, _thread: str, run_id: str) -> Any:
         self._reach()
-        if self.gone:
-            raise NotFound("run", run_id)
+        assert self.run.id == run_id
         return self.run
 
     async def list_steps(self, *_: Any) -> Any:

@@ -6,8 +6,9 @@ Text is not here: deltas go straight from the orchestrator to the gateways' slot
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from run_engine.domain.status import RunStatus
 from run_engine.store.database import Database
 
 
@@ -22,6 +23,13 @@ class StoredEvent:
     subject: str
     data: Mapping[str, Any]
     created_at: datetime
+
+
+class RunState(NamedTuple):
+    """Where a run stands."""
+
+    seq: int
+    status: RunStatus
 
 
 class Streams:
@@ -55,12 +63,24 @@ class Streams:
             for row in found
         ]
 
+    async def states(self, runs: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], RunState]:
+        """Where runs, (tenant id, run id), stand; those that are gone are not in it."""
+        found = await self._database.all(
+            "run_states",
+            tenant_ids=[tenant_id for tenant_id, _ in runs],
+            run_ids=[run_id for _, run_id in runs],
+        )
+        return {(row["tenant_id"], row["id"]): RunState(row["seq"], RunStatus(row["status"])) for row in found}
+
     async def add_slot(self, tenant_id: str, run_id: str, slot: int) -> None:
-        """Has deltas of an unfinished run sent to a slot, from its worker's next renewal on. Again changes nothing."""
+        """Has deltas of an unfinished run sent to a slot, from its worker's next renewal on. Again changes nothing.
+
+        A number of `domain.stream_slots` has news of it alone sent there.
+        """
         await self._database.all("add_stream_slot", tenant_id=tenant_id, run_id=run_id, slot=slot)
 
     async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
-        """Has deltas of many runs, (tenant id, run id), sent to a slot, as `add_slot`."""
+        """Has deltas or news of many runs, (tenant id, run id), sent to a slot, as `add_slot`."""
         await self._database.all(
             "add_stream_slots",
             slot=slot,

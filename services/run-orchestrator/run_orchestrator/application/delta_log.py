@@ -4,9 +4,11 @@ The log is kept for the whole claim: whoever joins in the middle gets all of it.
 `run-delta.produced`. Losing one costs a reader a look at the database, never the text.
 """
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from run_engine.domain.objects import Json, Run
+from run_engine.domain.stream_slots import all_slots, is_streamed
 from run_engine.store.streams import StoredEvent
 
 from run_orchestrator.application.reply import Fragment
@@ -29,10 +31,13 @@ class _Text(NamedTuple):
 
 
 class DeltaLog:
-    """The log of one claim. `slots` are those it is sent to; without one, no text is written into it."""
+    """The log of one claim. `slots` are those it is sent to; where none of them streams, no text is written into it."""
 
     def __init__(self, run: Run) -> None:
-        self.slots = run.stream_slots
+        self.slots: frozenset[int] = frozenset()
+        self.streamed = False
+        """Whether somebody reads the text."""
+        self.tell_to(run.stream_slots)
         self.seq = run.seq
         """The last event of the run that this worker knows of."""
         self.ended = False
@@ -43,6 +48,12 @@ class DeltaLog:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def tell_to(self, numbers: Collection[int]) -> bool:
+        """Has the log sent as the slots of a run say; return whether that is something new."""
+        before = self.slots, self.streamed
+        self.slots, self.streamed = all_slots(numbers), is_streamed(numbers)
+        return before != (self.slots, self.streamed)
 
     def event(self, event: StoredEvent) -> None:
         """Adds a copy of an event that was committed."""

@@ -34,7 +34,9 @@ class Driver:
     async def drive(self, driven: DrivenRun) -> None:
         """Drives a run to its end, or until it is interrupted."""
         driven.log.claimed(driven.run.claim_event)
-        driven.wake(driven.log)
+        if driven.log.streamed:
+            # To those who only wait the claim is no news: it goes with the end.
+            driven.wake(driven.log)
         await self._drive(driven)
         driven.log.committed()
 

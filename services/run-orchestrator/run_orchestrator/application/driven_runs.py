@@ -136,8 +136,7 @@ class DrivenRuns:
     def streamed_to(self, claim: RunKey, slots: frozenset[int]) -> None:
         """Has a run told to these slots from now on; a new one is told all that there is."""
         driven = self._runs.get(claim)
-        if driven is not None and driven.log.slots != slots:
-            driven.log.slots = slots
+        if driven is not None and driven.log.tell_to(slots):
             self._wake(driven.log)
 
     def cancel(self, tenant_id: str, run_id: str) -> None:

@@ -55,7 +55,7 @@ class Telling:
 
         Raises `Fenced`, and `ModelFailure` for a call of another function.
         """
-        if not self._log.slots or self._told == len(reply.fragments):
+        if not self._log.streamed or self._told == len(reply.fragments):
             return
         for fragment in reply.fragments[self._told :]:
             self._told += 1

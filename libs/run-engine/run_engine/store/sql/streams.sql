@@ -5,6 +5,12 @@ FROM unnest(:tenant_ids::text[], :run_ids::text[], :seqs::integer[]) AS seen (te
 JOIN run_events e ON e.tenant_id = seen.tenant_id AND e.run_id = seen.run_id AND e.seq > seen.seq
 ORDER BY e.tenant_id, e.run_id, e.seq;
 
+-- name: run_states
+-- Where many runs stand. Runs that are gone have no row.
+SELECT r.tenant_id, r.id, r.seq, r.status
+FROM unnest(:tenant_ids::text[], :run_ids::text[]) AS asked (tenant_id, run_id)
+JOIN runs r ON r.tenant_id = asked.tenant_id AND r.id = asked.run_id;
+
 -- name: add_stream_slot!
 -- Adds a reader's slot to a run that has not ended; its worker hears of it at its next renewal.
 UPDATE runs SET stream_slots = stream_slots || :slot::smallint

@@ -13,9 +13,11 @@ _TEXTS: Final = ("text", "refusal")
 
 
 class Listener:
-    """One reader, as its feed knows it: how it is woken."""
+    """One reader, as its feed knows it: how it is woken. Without `text`, it is one that waits for news of the run."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, text: bool) -> None:
+        self.text = text
+        """Whether it reads the text, and has a client that needs signs of life."""
         self.heard = now
         """When it was told something last."""
         self.overdue = False
@@ -42,8 +44,10 @@ class Feed:
         self.listeners: set[Listener] = set()
         self.failure: Exception | None = None
         """Why nothing more will come, if so."""
+        self.text = False
+        """Whether there was ever somebody who reads the text."""
         self.slot: int | None = None
-        """The slot that the run's text is sent to."""
+        """What the run was told of this gateway: the slot for its text, or for news alone (`domain.stream_slots`)."""
         self.joined: Run | None = None
         """The run, as somebody found it who came to it later: what has happened so far has to be read."""
         self.asked = 0

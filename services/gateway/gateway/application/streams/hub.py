@@ -12,8 +12,9 @@ from typing import Final
 
 import structlog
 from run_engine.domain.objects import Run
+from run_engine.domain.stream_slots import for_news
 from run_engine.errors import DatabaseUnavailable, NotFound
-from run_engine.store.streams import StoredEvent
+from run_engine.store.streams import RunState, StoredEvent
 
 from gateway.application.streams.feed import Feed, Listener
 from gateway.application.streams.ports import EventStore, OpenTail, Pieces, SlotStore, StreamedRuns
@@ -24,8 +25,8 @@ log = structlog.get_logger(__name__)
 
 TICK: Final = 1.0
 """Seconds after which a silent run is looked at."""
-VERIFY: Final = 30.0
-"""Seconds after which a silent run is looked at whether it is still there."""
+VERIFY: Final = 5.0
+"""Seconds after which a silent run is looked at whether it is still there, all of them with one statement."""
 KEEPALIVE: Final = 15.0
 """Seconds after which a reader that was told nothing gets a sign of life."""
 OUTAGE: Final = 60.0
@@ -73,6 +74,11 @@ class Hub:
         """The slot that text can be sent to now; None where there is none."""
         return self._holder.slot
 
+    def number_for(self, *, text: bool) -> int | None:
+        """Return what a run has to be told for its text, or for news of it alone, to be sent here now."""
+        slot = self.slot
+        return slot if text or slot is None else for_news(slot)
+
     def start(self) -> None:
         """Begin, without waiting for a slot."""
         self._holder.start()
@@ -94,15 +100,19 @@ class Hub:
             if feed.listeners:
                 self._fail(feed, StreamsEnd())
 
-    def listen(self, tenant_id: str, run_id: str) -> tuple[Feed, Listener]:
-        """Begin to listen to a run: what is sent or found from now on is kept until `leave`."""
+    def listen(self, tenant_id: str, run_id: str, *, text: bool = True) -> tuple[Feed, Listener]:
+        """Begin to listen to a run: what is sent or found from now on is kept until `leave`.
+
+        Without `text` only news are wanted: no text is sent here for it, and there are no signs of life.
+        """
         now = self._clock()
         feed = self._feeds.get((tenant_id, run_id))
         if feed is None or feed.failure is not None:
             feed = self._feeds[tenant_id, run_id] = Feed(tenant_id, run_id, now)
-        listener = Listener(now)
+        listener = Listener(now, text=text)
         self._left.pop(feed, None)
         feed.listeners.add(listener)
+        feed.text = feed.text or text
         return feed, listener
 
     def leave(self, feed: Feed, listener: Listener) -> None:
@@ -113,7 +123,7 @@ class Hub:
         if not feed.listeners:
             feed.left = self._clock()
             unknown = feed.log.run is None and feed.slot is None
-            if unknown or feed.log.ended or feed.failure is not None:
+            if not feed.text or unknown or feed.log.ended or feed.failure is not None:
                 self._forget(feed)
                 return
             self._left[feed] = None
@@ -125,7 +135,7 @@ class Hub:
         if feed.log.run is None:
             feed.joined = run
         feed.log.promise(run.seq)
-        if feed.joined is not None or feed.log.behind:
+        if feed.joined is not None or feed.log.behind or feed.slot != self.number_for(text=feed.text):
             self._poke()
 
     def told(self, listener: Listener) -> None:
@@ -161,7 +171,7 @@ class Hub:
                 self._forget(feed)
         for feed in self._feeds.values():
             for listener in feed.listeners:
-                if now - listener.heard >= KEEPALIVE:
+                if listener.text and now - listener.heard >= KEEPALIVE:
                     listener.overdue = True
                     listener.wake()
             if feed.waits and self._is_due(feed, now):
@@ -186,15 +196,15 @@ class Hub:
         return feed.joined is not None or feed.log.behind or now - max(feed.stirred, feed.looked) >= TICK
 
     async def _point(self, feeds: Sequence[Feed]) -> None:
-        """Have the text of runs sent to our slot where it is not, because they were joined or the slot is another."""
-        slot = self.slot
-        if slot is None:
-            return
-        elsewhere = [feed for feed in feeds if feed.slot != slot]
-        if elsewhere:
-            await self._events.add_slots(slot, [feed.key for feed in elsewhere])
-        for feed in elsewhere:
-            feed.slot = slot
+        """Have text and news of runs sent to our slot where they are not: they were joined, or the slot is another."""
+        for text in (True, False):
+            number = self.number_for(text=text)
+            elsewhere = [feed for feed in feeds if feed.text is text and feed.slot != number]
+            if number is None or not elsewhere:
+                continue
+            await self._events.add_slots(number, [feed.key for feed in elsewhere])
+            for feed in elsewhere:
+                feed.slot = number
 
     async def _read(self, due: Sequence[Feed], now: float) -> None:
         found: dict[tuple[str, str], list[StoredEvent]] = defaultdict(list)
@@ -202,10 +212,15 @@ class Hub:
             feed.asked = feed.log.promised
         for event in await self._events.news([(*feed.key, feed.log.seq) for feed in due]):
             found[event.tenant_id, event.run_id].append(event)
+        silent = {feed.key for feed in due if not found[feed.key] and self._is_to_be_verified(feed, now)}
+        states = await self._events.states(list(silent)) if silent else {}
         for feed in due:
             feed.looked = now
             try:
                 await self._take(feed, found[feed.key], now)
+                if feed.key in silent:
+                    feed.verified = now
+                    await self._verify(feed, states.get(feed.key))
             except DatabaseUnavailable:
                 raise
             except NotFound as gone:
@@ -216,8 +231,6 @@ class Hub:
     async def _take(self, feed: Feed, events: Sequence[StoredEvent], now: float) -> None:
         if feed.joined is not None:
             await self._begin(feed, feed.joined, events)
-        elif not events and now - max(feed.stirred, feed.verified) >= VERIFY:
-            await self._verify(feed, now)
         if [event for event in events if feed.log.event(event.seq, event.type, event.data)]:
             feed.stirred = now
         feed.wake()
@@ -227,14 +240,18 @@ class Hub:
         feed.joined = None
         feed.log.begin(run, happenings)
 
-    async def _verify(self, feed: Feed, now: float) -> None:
+    @staticmethod
+    def _is_to_be_verified(feed: Feed, now: float) -> bool:
+        return feed.joined is None and now - max(feed.stirred, feed.verified) >= VERIFY
+
+    async def _verify(self, feed: Feed, state: RunState | None) -> None:
         """See whether a run that has been silent for long is still there, or has ended in silence (by an import)."""
+        if state is None:
+            raise NotFound("run", feed.run_id)
         known = feed.log.run
-        if known is not None:
-            run = await self._runs.get(feed.tenant_id, known.thread_id, feed.run_id)
-            feed.verified = now
-            if run.status.ended and run.seq <= feed.log.seq:
-                feed.log.conclude(run)
+        if known is not None and state.status.ended and state.seq <= feed.log.seq:
+            feed.log.conclude(await self._runs.get(feed.tenant_id, known.thread_id, feed.run_id))
+            feed.wake()
 
     def _note_outage(self, now: float) -> None:
         if self._failing_since is None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 from run_engine.domain.drafts import Page, PageRequest
 from run_engine.domain.objects import Message, Run, RunStep
-from run_engine.store.streams import StoredEvent
+from run_engine.store.streams import RunState, StoredEvent
 
 Pieces: TypeAlias = Sequence[Mapping[str, Any]]
 """What one record of the slot holds: `pieces` of the contract run-delta.produced."""
@@ -20,8 +20,12 @@ class EventStore(Protocol):
         """Read the events of many runs that follow (tenant id, run id, last seen seq), each run's in order."""
         ...
 
+    async def states(self, runs: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], RunState]:
+        """Read where runs, (tenant id, run id), stand; those that are gone are not in it."""
+        ...
+
     async def add_slots(self, slot: int, runs: Sequence[tuple[str, str]]) -> None:
-        """Have the text of runs, (tenant id, run id), sent to a slot, too."""
+        """Have the text of runs, (tenant id, run id), sent to a slot, too, or news alone (`domain.stream_slots`)."""
         ...
 
 
