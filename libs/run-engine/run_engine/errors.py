@@ -14,7 +14,7 @@ class NotFound(EngineError):
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"No {kind} found with id '{object_id}'.")
         self.kind = kind
-        """assistant, thread, message, run, run step, tool call or file."""
+        """assistant, thread, message, run, run step, tool call, file, user or tool."""
         self.object_id = object_id
 
 
@@ -43,6 +43,14 @@ class TooMuchMetadata(EngineError):
         super().__init__(f"An object has at most {most} pairs of metadata; these would be {got}.")
         self.most = most
         self.got = got
+
+
+class TooManyTools(EngineError):
+    """An assistant would get more tools than it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"An assistant has at most {most} tools.")
+        self.most = most
 
 
 class IllegalMove(EngineError):

@@ -52,6 +52,27 @@ class NewMessage:
     content: list[Json]
     attachments: list[Json] | None = None
     metadata: Metadata = field(default_factory=dict)
+    sender_id: str | None = None
+    tool_calls: list[Json] | None = None
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUser:
+    """A user to be created."""
+
+    id: str
+    name: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTool:
+    """A tool to be created. A function without a name gets the tool's."""
+
+    id: str
+    name: str
+    function: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +83,10 @@ class NewThread:
     metadata: Metadata = field(default_factory=dict)
     tool_resources: Json | None = None
     messages: Sequence[NewMessage] = ()
+    title: str | None = None
+    assistant_id: str | None = None
+    participants: Sequence[str] = ()
+    """Ids of users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
         "step": "step_",
         "tool_call": "call_",
         "file": "file-",
+        "user": "user_",
+        "tool": "tool_",
     }
 )
 
@@ -42,6 +44,11 @@ def render(kind: str, number: UUID) -> str:
         pairs.append(_PAIRS[pair])
     pairs.reverse()
     return PREFIXES[kind] + "".join(pairs)
+
+
+def digit(character: str) -> int | None:
+    """The value of a base62 digit; None where the character is none."""
+    return _DIGITS.get(character)
 
 
 def read(kind: str, text: str) -> UUID | None:

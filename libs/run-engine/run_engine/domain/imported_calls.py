@@ -21,6 +21,7 @@ class ImportedCall:
     """One function call to be stored."""
 
     run_id: str
+    thread_id: str
     step_id: str
     index: int
     """Its place among the function calls of its step."""
@@ -107,5 +108,6 @@ def _stand_in(step_id: str, run_id: str, run: Run | StoredRun, calls: tuple[Tool
 
 def _calls_of(step: RunStep) -> Iterable[ImportedCall]:
     return (
-        ImportedCall(step.run_id, step.id, index, step.created_at, call) for index, call in enumerate(step.tool_calls)
+        ImportedCall(step.run_id, step.thread_id, step.id, index, step.created_at, call)
+        for index, call in enumerate(step.tool_calls)
     )

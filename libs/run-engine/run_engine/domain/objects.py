@@ -13,7 +13,7 @@ from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
 
 Json = Any
 Metadata = dict[str, str]
-Role = Literal["user", "assistant"]
+Role = Literal["user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,27 @@ class Assistant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person who takes part in threads and sends messages, as the tenant's app knows them."""
+
+    id: str
+    created_at: datetime
+    name: str | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that is kept under a name, to be given to assistants."""
+
+    id: str
+    created_at: datetime
+    name: str
+    function: Json
+    """Its definition as chat completions have it: name, description, parameters. The model calls it by this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """A conversation. `active_run` is the run that locks it."""
 
@@ -59,6 +80,9 @@ class Thread:
     metadata: Metadata
     tool_resources: Json | None
     active_run: str | None
+    title: str | None = None
+    assistant_id: str | None = None
+    """The assistant that answers where a request names none. It stays when that assistant is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +102,13 @@ class Message:
     run_id: str | None
     attachments: list[Json] | None
     metadata: Metadata
+    sender_id: str | None = None
+    """The user who sent it. It stays when that user is deleted."""
+    tool_calls: list[Json] | None = None
+    """Of an assistant's message that a client wrote: its calls, `{"id", "type": "function", "function": {"name",
+    "arguments"}}`."""
+    tool_call_id: str | None = None
+    """Of a tool's message: the call that it answers, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +164,7 @@ class Run:
     required_calls: tuple[ToolCall, ...] = ()
     """The open calls that the client has to answer, while the run is in requires_action."""
     stream_slots: frozenset[int] = frozenset()
-    """The slots of the gateways that stream the run."""
+    """The slots of the gateways that stream the run, and of those that wait for it (`domain.stream_slots`)."""
     claim_event: Json | None = None
     """Of a run that was claimed just now: the event of the claim (seq, type, subject, data, created_at)."""
 

@@ -9,7 +9,7 @@ from run_engine.domain.metadata import merged
 from run_engine.domain.objects import Assistant
 from run_engine.errors import NotFound
 from run_engine.store import rows
-from run_engine.store.database import Database
+from run_engine.store.database import Database, Session
 from run_engine.store.drafted import assistant_values
 from run_engine.store.paging import fetch_page
 
@@ -74,3 +74,9 @@ class Assistants:
             rows_between=lambda bounds: database.all("list_assistants", tenant_id=tenant_id, **bounds),
             build=rows.assistant,
         )
+
+
+async def require_assistant(database: Database | Session, tenant_id: str, assistant_id: str) -> None:
+    """Raises `NotFound` where there is no such assistant. Used by the stores that only name one."""
+    if await database.one("get_assistant", tenant_id=tenant_id, id=assistant_id) is None:
+        raise NotFound("assistant", assistant_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, Unset
+from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, NewThread, Unset
 from run_engine.domain.objects import Json
 
 _INHERITED: Final = (
@@ -16,6 +16,8 @@ _INHERITED: Final = (
     "response_format",
     "reasoning_effort",
 )
+_SELDOM: Final = ("sender_id", "tool_calls", "tool_call_id")
+"""Fields of messages that most have not: where they are left out, the statement finds nothing."""
 
 
 def assistant_values(draft: NewAssistant) -> dict[str, Any]:
@@ -46,8 +48,19 @@ def message_values(drafts: Sequence[NewMessage]) -> list[Json]:
             "attachments": draft.attachments or [],
             "metadata": draft.metadata,
         }
+        | {name: value for name in _SELDOM if (value := getattr(draft, name)) is not None}
         for draft in drafts
     ]
+
+
+def senders(drafts: Sequence[NewMessage]) -> list[str]:
+    """The users who have sent the messages, each once."""
+    return list(dict.fromkeys(draft.sender_id for draft in drafts if draft.sender_id is not None))
+
+
+def participants(draft: NewThread) -> list[str]:
+    """The users who take part in a thread, each once."""
+    return list(dict.fromkeys(draft.participants))
 
 
 def run_values(draft: NewRun) -> dict[str, Any]:

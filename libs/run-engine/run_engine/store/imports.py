@@ -126,6 +126,7 @@ async def _write_steps(session: Session, tenant_id: str, batch: ImportBatch, pla
             "id": each.call.id,
             "step_id": each.step_id,
             "run_id": each.run_id,
+            "thread_id": each.thread_id,
             "index": each.index,
             "name": each.call.name,
             "arguments": each.call.arguments,

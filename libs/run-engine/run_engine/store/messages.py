@@ -8,13 +8,18 @@ from run_engine.domain.objects import Message, Metadata
 from run_engine.errors import NotFound, ThreadBusy
 from run_engine.store import rows
 from run_engine.store.database import Database
+from run_engine.store.drafted import senders
 from run_engine.store.paging import HIGHEST, fetch_page
 from run_engine.store.thread_room import require_room
+from run_engine.store.users import require_users
 from run_engine.store.writer import Writer
 
 
 class Messages:
-    """Add, read, change, delete and list messages of a thread."""
+    """Add, read, change, delete and list messages of a thread.
+
+    Messages of tools can be added, and are for prompts (`latest`) and `Conversations`: the others do not find them.
+    """
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
@@ -23,7 +28,7 @@ class Messages:
     async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
         """Adds a message; a user's is published as message.created.
 
-        Raises `NotFound`, `ThreadBusy` and `ThreadFull`.
+        Raises `NotFound` (of the sender too), `ThreadBusy` and `ThreadFull`.
         """
         while True:
             row = await self._database.one(
@@ -36,6 +41,9 @@ class Messages:
                 content=draft.content,
                 attachments=draft.attachments or [],
                 metadata=draft.metadata,
+                sender_id=draft.sender_id,
+                tool_calls=draft.tool_calls,
+                tool_call_id=draft.tool_call_id,
                 most_messages=MOST_MESSAGES,
             )
             if row is not None:
@@ -44,11 +52,12 @@ class Messages:
             thread = await self._database.one("get_thread", tenant_id=tenant_id, id=thread_id)
             if thread is None:
                 raise NotFound("thread", thread_id)
+            await require_users(self._database, tenant_id, senders([draft]))
             if thread["active_run"] is not None:
                 raise ThreadBusy(thread_id, thread["active_run"])
             if thread["message_count"] >= MOST_MESSAGES:
                 await require_room(self._database, tenant_id, thread_id, 1)
-            # The run ended between the two statements, or there was room after all: the thread is free now.
+            # The run ended between the two statements, or there was room after all, or the user has come meanwhile.
 
     async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
         """Raises `NotFound`."""

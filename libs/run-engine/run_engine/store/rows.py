@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, ToolCall, Usage
+from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Tool, ToolCall, Usage, User
 from run_engine.domain.status import MessageStatus, RunStatus, StepStatus
 from run_engine.store.database import Row
 
@@ -15,6 +15,8 @@ def _plain(kind: type[Any], *special: str) -> tuple[str, ...]:
 
 _ASSISTANT: Final = _plain(Assistant)
 _THREAD: Final = _plain(Thread)
+_USER: Final = _plain(User)
+_TOOL: Final = _plain(Tool)
 _MESSAGE: Final = _plain(Message, "status")
 _RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots", "claim_event")
 _STEP: Final = _plain(RunStep, "status", "usage", "tool_calls", "other_calls")
@@ -30,6 +32,16 @@ def thread(row: Row) -> Thread:
     return Thread(**{name: row[name] for name in _THREAD})
 
 
+def user(row: Row) -> User:
+    """A user from a row of `users`."""
+    return User(**{name: row[name] for name in _USER})
+
+
+def tool(row: Row) -> Tool:
+    """A tool from a row of `tools`."""
+    return Tool(**{name: row[name] for name in _TOOL})
+
+
 def message(row: Row) -> Message:
     """A message from a row of `messages`."""
     return Message(status=MessageStatus(row["status"]), **{name: row[name] for name in _MESSAGE})
@@ -42,7 +54,7 @@ def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:
     return Run(
         status=status,
         usage=_usage(row) if counted else None,
-        required_calls=tuple(_call(call) for call in required_calls or ()),
+        required_calls=tuple(tool_call(call) for call in required_calls or ()),
         stream_slots=frozenset(row["stream_slots"]),
         **{name: row[name] for name in _RUN},
     )
@@ -55,7 +67,7 @@ def step(row: Row) -> RunStep:
     return RunStep(
         status=status,
         usage=_usage(row) if counted else None,
-        tool_calls=tuple(_call(call) for call in row["calls"] or ()),
+        tool_calls=tuple(tool_call(call) for call in row["calls"] or ()),
         other_calls=tuple((place, call) for place, call in row["other_calls"] or ()),
         **{name: row[name] for name in _STEP},
     )
@@ -69,7 +81,8 @@ def _usage(row: Row) -> Usage:
     )
 
 
-def _call(call: Any) -> ToolCall:
+def tool_call(call: Any) -> ToolCall:
+    """A call from a row of `tool_calls`, or from the JSON of one that came with its step or run."""
     return ToolCall(
         id=call["id"],
         name=call["name"],

@@ -9,10 +9,12 @@ from run_engine.domain.objects import Json, Metadata, Thread
 from run_engine.domain.status import RunStatus
 from run_engine.errors import NotFound
 from run_engine.store import rows
+from run_engine.store.assistants import require_assistant
 from run_engine.store.database import Database, Row
-from run_engine.store.drafted import message_values
+from run_engine.store.drafted import message_values, participants, senders
 from run_engine.store.endings import end_locked_run
 from run_engine.store.paging import fetch_page
+from run_engine.store.users import require_users
 from run_engine.store.writer import Writer
 
 LARGEST_PAGE: Final = 100
@@ -27,18 +29,32 @@ class Threads:
         self._writer = writer
 
     async def create(self, tenant_id: str, draft: NewThread) -> Thread:
-        """Stores a thread with its first messages in one commit."""
-        row = await self._database.row(
-            "create_thread",
-            owner=self._writer.owner,
-            tenant_id=tenant_id,
-            thread_id=draft.id,
-            metadata=draft.metadata,
-            tool_resources=draft.tool_resources,
-            messages=message_values(draft.messages),
-        )
-        self._writer.committed(row["outbox_ids"])
-        return rows.thread(row)
+        """Stores a thread with its participants and its first messages in one commit.
+
+        Raises `NotFound` for participants, senders and the assistant.
+        """
+        participating, sending = participants(draft), senders(draft.messages)
+        while True:
+            row = await self._database.one(
+                "create_thread",
+                owner=self._writer.owner,
+                tenant_id=tenant_id,
+                thread_id=draft.id,
+                metadata=draft.metadata,
+                tool_resources=draft.tool_resources,
+                title=draft.title,
+                assistant_id=draft.assistant_id,
+                participants=participating,
+                senders=sending,
+                messages=message_values(draft.messages),
+            )
+            if row is not None:
+                self._writer.committed(row["outbox_ids"])
+                return rows.thread(row)
+            await require_users(self._database, tenant_id, [*participating, *sending])
+            if draft.assistant_id is not None:
+                await require_assistant(self._database, tenant_id, draft.assistant_id)
+            # What was missing has come between the statements.
 
     async def get(self, tenant_id: str, thread_id: str) -> Thread:
         """Raises `NotFound`."""
@@ -54,18 +70,27 @@ class Threads:
         *,
         metadata: Metadata | Unset | None = UNSET,
         tool_resources: Json | Unset | None = UNSET,
+        title: str | Unset | None = UNSET,
+        assistant_id: str | Unset | None = UNSET,
     ) -> Thread:
-        """Changes the given fields, metadata as `domain.metadata` says. Raises `NotFound` and `TooMuchMetadata`."""
+        """Changes the given fields, metadata as `domain.metadata` says.
+
+        Raises `NotFound` for thread and assistant, and `TooMuchMetadata`.
+        """
         async with self._database.transaction() as session:
             row = await session.one("thread_for_change", tenant_id=tenant_id, id=thread_id)
             if row is None:
                 raise NotFound("thread", thread_id)
+            if isinstance(assistant_id, str):
+                await require_assistant(session, tenant_id, assistant_id)
             changed = await session.row(
                 "modify_thread",
                 tenant_id=tenant_id,
                 id=thread_id,
                 metadata=row["metadata"] if isinstance(metadata, Unset) else merged(row["metadata"], metadata),
                 tool_resources=row["tool_resources"] if isinstance(tool_resources, Unset) else tool_resources,
+                title=row["title"] if isinstance(title, Unset) else title,
+                assistant_id=row["assistant_id"] if isinstance(assistant_id, Unset) else assistant_id,
             )
         return rows.thread(changed)
 

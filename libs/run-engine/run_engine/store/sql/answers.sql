@@ -1,7 +1,7 @@
 -- name: answer_calls^
 -- Stores outputs of open calls and lowers the counts; the last one completes the step and queues the run. Calls that
--- are answered already, of ended runs, or of the other kind change nothing. No row: nothing changed. The client's outputs
--- make an imported run a driven one, whose time begins now.
+-- are answered already, of ended runs, or of the other kind (null: there is none) change nothing. No row: nothing changed.
+-- The client's outputs make an imported run a driven one, whose time begins now.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, status FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND status IN ('requires_action', 'awaiting_tools')
@@ -12,7 +12,7 @@ WITH locked AS MATERIALIZED (
     UPDATE tool_calls c SET output = given.output, answered_at = moment.now, repeat_at = NULL
     FROM locked, moment, unnest(:call_ids::text[], :outputs::text[]) AS given (id, output)
     WHERE c.tenant_id = locked.tenant_id AND c.run_id = locked.id AND c.id = given.id AND c.answered_at IS NULL
-      AND (c.service IS NULL) = :by_client::boolean
+      AND (:by_client::boolean IS NULL OR (c.service IS NULL) = :by_client)
     RETURNING c.step_id, c.service
 ), tally AS MATERIALIZED (
     SELECT min(step_id) AS step_id, count(*) FILTER (WHERE service IS NULL)::integer AS client,
@@ -33,8 +33,8 @@ WITH locked AS MATERIALIZED (
         lost_workers = CASE
             WHEN r.open_client_calls - tally.client + r.open_server_calls - tally.server = 0 THEN 0
             ELSE r.lost_workers END,
-        driven = r.driven OR :by_client,
-        expires_at = CASE WHEN r.driven OR NOT :by_client THEN r.expires_at ELSE moment.now + (
+        driven = r.driven OR tally.client > 0,
+        expires_at = CASE WHEN r.driven OR tally.client = 0 THEN r.expires_at ELSE moment.now + (
             SELECT coalesce(max(run_lifetime), interval '600 s') FROM tenants WHERE id = :tenant_id) END
     FROM locked, tally, moment WHERE r.tenant_id = locked.tenant_id AND r.id = locked.id
     RETURNING r AS whole, r.tenant_id, r.thread_id, r.id, r.status, r.seq, r.attempt, tally.step_id,
@@ -63,3 +63,22 @@ SELECT moved.status, (SELECT array_agg(published.id) FROM published) AS outbox_i
 SELECT id FROM tool_calls
 WHERE tenant_id = :tenant_id AND run_id = :run_id AND service IS NULL AND answered_at IS NULL
 ORDER BY index;
+
+-- name: open_calls
+-- The calls that a run waits for, of clients and services, in the order of the model.
+SELECT id, name, arguments, service, output FROM tool_calls
+WHERE tenant_id = :tenant_id AND run_id = :run_id AND thread_id = :thread_id AND answered_at IS NULL
+ORDER BY index;
+
+-- name: calls_of_run
+-- All calls of a run, in the order of its steps and of the model.
+SELECT c.id, c.name, c.arguments, c.service, c.output, c.answered_at IS NULL AS is_open
+FROM tool_calls c JOIN run_steps s ON s.tenant_id = c.tenant_id AND s.id = c.step_id
+WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+ORDER BY s.created_at, s.position, c.index;
+
+-- name: find_call^
+-- A call by its id alone, and its run. Imported runs may have calls of the same id: the newest.
+SELECT run_id, id, name, arguments, service, output FROM tool_calls
+WHERE tenant_id = :tenant_id AND id = :call_id
+ORDER BY created_at DESC, position DESC LIMIT 1;

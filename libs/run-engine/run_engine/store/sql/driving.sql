@@ -180,9 +180,9 @@ WITH locked AS MATERIALIZED (
         prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens
     RETURNING run_steps AS whole, id
 ), calls AS (
-    INSERT INTO tool_calls (tenant_id, id, step_id, run_id, index, name, arguments, service, created_at, deadline,
-                            repeat_at)
-    SELECT locked.tenant_id, c.id, step.id, locked.id, c.place - 1, c.name, c.arguments, c.service, now,
+    INSERT INTO tool_calls (tenant_id, id, step_id, run_id, thread_id, index, name, arguments, service, created_at,
+                            deadline, repeat_at)
+    SELECT locked.tenant_id, c.id, step.id, locked.id, locked.thread_id, c.place - 1, c.name, c.arguments, c.service, now,
            now + make_interval(secs => c.timeout), now + make_interval(secs => c.timeout / 2)
     FROM locked, moment, step,
          unnest(:call_ids::text[], :call_names::text[], :call_arguments::text[], :call_services::text[],

@@ -181,10 +181,12 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET
 
 -- name: import_calls!
 -- Stores the function calls of imported steps, all of them answered.
-INSERT INTO tool_calls (tenant_id, id, step_id, run_id, index, name, arguments, created_at, output, answered_at)
-SELECT :tenant_id, x.id, x.step_id, x.run_id, x.index, x.name, x.arguments, x.created_at, x.output, x.created_at
+INSERT INTO tool_calls (tenant_id, id, step_id, run_id, thread_id, index, name, arguments, created_at, output,
+                        answered_at)
+SELECT :tenant_id, x.id, x.step_id, x.run_id, x.thread_id, x.index, x.name, x.arguments, x.created_at, x.output,
+       x.created_at
 FROM jsonb_to_recordset(:objects::jsonb) AS x (
-    id text, step_id text, run_id text, index integer, name text, arguments text, created_at timestamptz,
+    id text, step_id text, run_id text, thread_id text, index integer, name text, arguments text, created_at timestamptz,
     output text);
 
 -- name: open_imported_calls!

@@ -1,14 +1,17 @@
 -- name: create_message^
--- Adds a message to a thread that no run locks. No row: the thread is missing, locked or full.
+-- Adds a message to a thread that no run locks. No row: the thread is missing, locked or full, or there is no such sender.
 WITH locked AS (
     UPDATE threads SET message_count = message_count + 1
     WHERE tenant_id = :tenant_id AND id = :thread_id AND active_run IS NULL AND message_count < :most_messages
+      AND (:sender_id::text IS NULL OR EXISTS (SELECT FROM users WHERE tenant_id = :tenant_id AND id = :sender_id))
     RETURNING tenant_id, id
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now FROM locked
 ), added AS (
-    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
-    SELECT locked.tenant_id, :id, locked.id, moment.now, 'completed', :role, :content, :attachments, :metadata
+    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata, sender_id,
+                          tool_calls, tool_call_id)
+    SELECT locked.tenant_id, :id, locked.id, moment.now, 'completed', :role, :content, :attachments, :metadata, :sender_id,
+           :tool_calls, :tool_call_id
     FROM locked, moment
     RETURNING *, message_snapshot(messages) AS snapshot
 ), published AS MATERIALIZED (
@@ -20,12 +23,13 @@ WITH locked AS (
 SELECT added.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM added;
 
 -- name: get_message^
--- One message.
-SELECT * FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id;
+-- One message of a user or an assistant: OpenAI never had any of tools. So do all of these, but for prompts.
+SELECT * FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id AND role <> 'tool';
 
 -- name: message_for_change^
 -- One message, held until its change is written.
-SELECT * FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id FOR NO KEY UPDATE;
+SELECT * FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id AND role <> 'tool'
+FOR NO KEY UPDATE;
 
 -- name: modify_message^
 -- Changes what a client may change of a message: its metadata.
@@ -41,7 +45,7 @@ WITH locked AS MATERIALIZED (
     FOR NO KEY UPDATE
 ), deleted AS (
     DELETE FROM messages m USING locked
-    WHERE m.tenant_id = locked.tenant_id AND m.thread_id = locked.id AND m.id = :id
+    WHERE m.tenant_id = locked.tenant_id AND m.thread_id = locked.id AND m.id = :id AND m.role <> 'tool'
     RETURNING m.tenant_id, m.id, m.thread_id, m.run_id
 ), counted AS (
     UPDATE threads t SET message_count = greatest(t.message_count - 1, 0)
@@ -61,13 +65,13 @@ WITH page AS MATERIALIZED (
     (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at, position) AS upto FROM messages
      WHERE :ascending::boolean AND tenant_id = :tenant_id AND thread_id = :thread_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
-       AND (:run_id::text IS NULL OR run_id = :run_id)
+       AND (:run_id::text IS NULL OR run_id = :run_id) AND role <> 'tool'
      ORDER BY created_at, position LIMIT :limit)
     UNION ALL
     (SELECT id, bytes, sum(bytes) OVER (ORDER BY created_at DESC, position DESC) FROM messages
      WHERE NOT :ascending::boolean AND tenant_id = :tenant_id AND thread_id = :thread_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
-       AND (:run_id::text IS NULL OR run_id = :run_id)
+       AND (:run_id::text IS NULL OR run_id = :run_id) AND role <> 'tool'
      ORDER BY created_at DESC, position DESC LIMIT :limit)
 )
 SELECT m.*, (SELECT count(*) FROM page)::integer AS candidates
@@ -77,7 +81,8 @@ ORDER BY m.created_at, m.position;
 
 -- name: place_of_message^
 -- Where a message stands in the list of its thread.
-SELECT created_at, position FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id;
+SELECT created_at, position FROM messages
+WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id AND role <> 'tool';
 
 -- name: latest_messages
 -- The newest messages of a thread, newest first: what a prompt is made of.

@@ -1,15 +1,29 @@
 -- name: start_run^
 -- Starts a run in one commit: takes the thread's lock (or makes the thread), adds the messages, snapshots the
--- assistant and writes the events. No row: the thread or the assistant is missing, or the thread is locked or full: one
--- more than is added has a place, for the run to write.
-WITH assistant AS MATERIALIZED (
-    SELECT a.* FROM assistants a WHERE a.tenant_id = :tenant_id AND a.id = :assistant_id
+-- assistant and writes the events. No row: the thread, an assistant, a participant or a sender is missing, or the thread
+-- is locked or full: one more than is added has a place, for the run to write.
+WITH members AS MATERIALIZED (
+    SELECT id FROM users WHERE tenant_id = :tenant_id AND id = ANY(:participants::text[]) FOR KEY SHARE
+), assistant AS MATERIALIZED (
+    SELECT a.* FROM assistants a
+    WHERE a.tenant_id = :tenant_id AND a.id = :assistant_id
+      AND (SELECT count(*) FROM members) = cardinality(:participants::text[])
+      AND (SELECT count(*) FROM users u
+           WHERE u.tenant_id = :tenant_id AND u.id = ANY(:senders::text[])) = cardinality(:senders::text[])
+      AND (:thread_assistant_id::text IS NULL OR EXISTS (
+           SELECT FROM assistants o WHERE o.tenant_id = :tenant_id AND o.id = :thread_assistant_id))
 ), made AS (
-    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, active_run, message_count)
+    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, active_run, message_count, title,
+                         assistant_id)
     SELECT :tenant_id, :thread_id, clock_timestamp(), :thread_metadata, :thread_tool_resources, :run_id,
-           jsonb_array_length(:messages::jsonb) + 1
+           jsonb_array_length(:messages::jsonb) + 1, :thread_title, :thread_assistant_id
     FROM assistant WHERE :new_thread::boolean
     RETURNING id, created_at
+), joined AS (
+    INSERT INTO thread_participants (tenant_id, thread_id, user_id)
+    SELECT :tenant_id, made.id, p.id
+    FROM made, unnest(:participants::text[]) WITH ORDINALITY AS p (id, place)
+    ORDER BY p.place
 ), locked AS (
     UPDATE threads t SET active_run = :run_id, message_count = t.message_count + jsonb_array_length(:messages::jsonb) + 1
     FROM assistant
@@ -21,9 +35,11 @@ WITH assistant AS MATERIALIZED (
     UNION ALL
     SELECT id, clock_timestamp() FROM locked
 ), added AS (
-    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
+    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata, sender_id,
+                          tool_calls, tool_call_id)
     SELECT :tenant_id, m.draft ->> 'id', moment.thread_id, moment.now, 'completed', m.draft ->> 'role',
-           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata'
+           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata', m.draft ->> 'sender_id',
+           m.draft -> 'tool_calls', m.draft ->> 'tool_call_id'
     FROM moment, jsonb_array_elements(:messages::jsonb) WITH ORDINALITY AS m (draft, place)
     ORDER BY m.place
     RETURNING id, role, position, message_snapshot(messages) AS snapshot
@@ -85,6 +101,11 @@ SELECT EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant_id AND id = :ass
 -- One run; the calls its client has to answer come along while it requires action.
 SELECT r.*, CASE WHEN r.status = 'requires_action' THEN open_client_calls(r.tenant_id, r.id) END AS required_calls
 FROM runs r WHERE r.tenant_id = :tenant_id AND r.thread_id = :thread_id AND r.id = :run_id;
+
+-- name: find_run^
+-- One run by its id alone.
+SELECT r.*, CASE WHEN r.status = 'requires_action' THEN open_client_calls(r.tenant_id, r.id) END AS required_calls
+FROM runs r WHERE r.tenant_id = :tenant_id AND r.id = :run_id;
 
 -- name: list_runs
 -- Runs of a thread between two places of the list, nearest to its chosen end first, as long as they are not too many

@@ -1,13 +1,29 @@
 -- name: create_thread^
--- Makes a thread with its first messages.
-WITH thread AS (
-    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, message_count)
-    VALUES (:tenant_id, :thread_id, clock_timestamp(), :metadata, :tool_resources, jsonb_array_length(:messages::jsonb))
+-- Makes a thread with its participants and its first messages. No row: there is no such participant, sender or assistant.
+-- Participants are held until the commit, so that none of them is deleted meanwhile.
+WITH members AS MATERIALIZED (
+    SELECT id FROM users WHERE tenant_id = :tenant_id AND id = ANY(:participants::text[]) FOR KEY SHARE
+), thread AS (
+    INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, message_count, title, assistant_id)
+    SELECT :tenant_id, :thread_id, clock_timestamp(), :metadata, :tool_resources, jsonb_array_length(:messages::jsonb),
+           :title, :assistant_id
+    WHERE (SELECT count(*) FROM members) = cardinality(:participants::text[])
+      AND (SELECT count(*) FROM users
+           WHERE tenant_id = :tenant_id AND id = ANY(:senders::text[])) = cardinality(:senders::text[])
+      AND (:assistant_id::text IS NULL
+           OR EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant_id AND id = :assistant_id))
     RETURNING *
+), joined AS (
+    INSERT INTO thread_participants (tenant_id, thread_id, user_id)
+    SELECT thread.tenant_id, thread.id, p.id
+    FROM thread, unnest(:participants::text[]) WITH ORDINALITY AS p (id, place)
+    ORDER BY p.place
 ), added AS (
-    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata)
+    INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata, sender_id,
+                          tool_calls, tool_call_id)
     SELECT thread.tenant_id, m.draft ->> 'id', thread.id, thread.created_at, 'completed', m.draft ->> 'role',
-           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata'
+           m.draft -> 'content', m.draft -> 'attachments', m.draft -> 'metadata', m.draft ->> 'sender_id',
+           m.draft -> 'tool_calls', m.draft ->> 'tool_call_id'
     FROM thread, jsonb_array_elements(:messages::jsonb) WITH ORDINALITY AS m (draft, place)
     ORDER BY m.place
     RETURNING id, role, message_snapshot(messages) AS snapshot
@@ -29,7 +45,7 @@ SELECT * FROM threads WHERE tenant_id = :tenant_id AND id = :id FOR NO KEY UPDAT
 
 -- name: modify_thread^
 -- Changes what a client may change of a thread.
-UPDATE threads SET metadata = :metadata, tool_resources = :tool_resources
+UPDATE threads SET metadata = :metadata, tool_resources = :tool_resources, title = :title, assistant_id = :assistant_id
 WHERE tenant_id = :tenant_id AND id = :id
 RETURNING *;
 
