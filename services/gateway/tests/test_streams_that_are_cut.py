@@ -18,8 +18,9 @@ from gateway.entrypoints.http.openai.operations.run_streams import RunStreams
 from gateway.entrypoints.http.stream_reply import StreamResponse
 from run_engine.domain.drafts import NewRun
 from run_engine.domain.objects import Run
+from run_engine.domain.status import RunStatus
 from run_engine.errors import DatabaseUnavailable, NotFound
-from run_engine.store.streams import StoredEvent
+from run_engine.store.streams import RunState, StoredEvent
 from stream_scripts import NOW, RUN, Script, Stored
 
 _TENANT = "tenant whose streams are cut"
@@ -50,6 +51,10 @@ class Busy:
             for item in _ANSWER
             if isinstance(item, Stored) and item.seq > seq
         ]
+
+    async def states(self, runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RunState]:
+        await self._work([DatabaseUnavailable("away")])
+        return {key: RunState(1, RunStatus.QUEUED) for key in runs if self.chance.random() < 0.9}
 
     async def add_slots(self, _slot: int, _runs: Any) -> None:
         await self._work([DatabaseUnavailable("away")])
