@@ -11,7 +11,22 @@ from file_store import FileStore, open_file_store
 from observability import register_secret
 from run_engine.lease import LEASE
 from run_engine.process import EngineProcess
-from run_engine.store import assistants, exports, files, imports, messages, runs, streams, tenants, threads
+from run_engine.store import (
+    aliases,
+    assistant_files,
+    assistants,
+    conversations,
+    exports,
+    files,
+    imports,
+    messages,
+    runs,
+    streams,
+    tenants,
+    threads,
+    tools,
+    users,
+)
 from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
@@ -30,6 +45,7 @@ from gateway.application.streams.hub import Hub
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
 from gateway.application.use_cases import UseCases
+from gateway.application.waiting import Waiting
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.openai.document.surface import described
@@ -105,13 +121,19 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
     return UseCases(
         authentication=Authentication(tenants.Tenants(database)),
         assistants=assistants.Assistants(database),
+        assistant_files=assistant_files.AssistantFiles(database),
         threads=thread_store,
         messages=Messages(messages.Messages(database, writer), thread_store),
         runs=run_cases,
         readings=Readings(hub, run_cases),
+        waiting=Waiting(hub, run_cases),
         files=Files(file_rows, stored),
         attached_files=AttachedFiles(file_rows),
         models=Models(server),
+        users=users.Users(database),
+        tools=tools.Tools(database),
+        conversations=conversations.Conversations(database),
+        aliases=aliases.Aliases(database),
         imports=imports.Imports(database),
         exports=exports.Exports(database),
         idempotency=Idempotency(IdempotencyKeys(database)),

@@ -66,5 +66,5 @@ class GatewaySettings(BaseSettings):
     """Milliseconds that the polling helpers of the SDKs are told to wait while a run is active. Without the header
     they wait a second; a poll costs one indexed row."""
     require_beta_header: bool = False
-    """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2`, as OpenAI did. Off, because plenty of
-    clients in the field do not send it."""
+    """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2` (or `=v1`), as OpenAI did. Off, because
+    plenty of clients in the field do not send it."""

@@ -136,7 +136,7 @@ def test_a_key_opens_what_it_was_made_for(scopes: set[str], enough: bool) -> Non
 
 def test_strict_mode_asks_for_the_beta_header() -> None:
     dialect = OpenAIDialect(Authentication(Keys()), require_beta_header=True)
-    for beta in ({}, {"openai_beta": "assistants=v1"}, {"openai_beta": "realtime=v1"}):
+    for beta in ({}, {"openai_beta": "assistants=v3"}, {"openai_beta": "realtime=v1"}):
         error = refused(dialect, authorization="Bearer sk-ada", **beta)
         assert (error.status, error.code) == (400, "invalid_beta")
         assert error.message == (
@@ -144,6 +144,6 @@ def test_strict_mode_asks_for_the_beta_header() -> None:
             "header 'OpenAI-Beta: assistants=v2'."
         )
     assert refused(dialect, openai_beta="assistants=v2").status == 401, "the key comes first"
-    for beta in (b"assistants=v2", b"realtime=v1, assistants=v2"):
+    for beta in (b"assistants=v1", b"assistants=v2", b"realtime=v1, assistants=v2"):
         headers = {b"authorization": b"Bearer sk-ada", b"openai-beta": beta}
         assert asyncio.run(dialect.tenant_of(headers)) == "ada"

@@ -1,6 +1,9 @@
-"""Whether the files that new messages name are there. Asked before messages are stored; costs nothing without files."""
+"""Whether the files that are named for new messages or assistants are there.
 
-from collections.abc import Iterable
+Asked before anything is stored; costs nothing without files.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from run_engine.domain.drafts import NewMessage
 from run_engine.errors import NotFound
@@ -19,7 +22,11 @@ class AttachedFiles:
 
         One that is deleted a moment later does no harm: the model is told that it cannot see it.
         """
-        named = list(dict.fromkeys(file_id for message in messages for file_id in files_of(message)))
+        await self.require_ids(tenant_id, [file_id for message in messages for file_id in files_of(message)])
+
+    async def require_ids(self, tenant_id: str, file_ids: Sequence[str]) -> None:
+        """Do the same for files that are named outside of messages."""
+        named = list(dict.fromkeys(file_ids))
         if named and (unknown := await self._rows.unknown(tenant_id, named)):
             raise NotFound("file", unknown[0])
 

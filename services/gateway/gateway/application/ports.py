@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from dataclasses import dataclass
 from typing import Protocol
 
+from run_engine.domain.assistant_files import AssistantFile
 from run_engine.domain.drafts import (
     UNSET,
     Changes,
@@ -17,7 +18,7 @@ from run_engine.domain.drafts import (
 )
 from run_engine.domain.files import File, NewFile
 from run_engine.domain.imports import ImportedObject
-from run_engine.domain.objects import Assistant, Json, Message, Metadata, Run, RunStep, Thread
+from run_engine.domain.objects import Assistant, Json, Message, Metadata, Run, RunStep, Thread, ToolCall
 from run_engine.store.tenants import Principal
 
 
@@ -62,7 +63,7 @@ class AssistantStore(Protocol):
         ...
 
     async def modify(self, tenant_id: str, assistant_id: str, changes: Changes) -> Assistant:
-        """Change the named fields and no other. Raises `TooMuchMetadata`."""
+        """Change the named fields and no other; `file_ids` are its files. Raises `TooMuchMetadata`."""
         ...
 
     async def delete(self, tenant_id: str, assistant_id: str) -> None:
@@ -71,6 +72,26 @@ class AssistantStore(Protocol):
 
     async def list(self, tenant_id: str, request: PageRequest) -> Page[Assistant]:
         """Read one page."""
+        ...
+
+
+class AssistantFileStore(Protocol):
+    """The files that are attached to assistants. Each raises `NotFound` for the assistant."""
+
+    async def attach(self, tenant_id: str, assistant_id: str, file_id: str) -> AssistantFile:
+        """Attach one, unless it is attached already. Raises `NotFound` for the file, and `TooManyFiles`."""
+        ...
+
+    async def detach(self, tenant_id: str, assistant_id: str, file_id: str) -> None:
+        """Take one off. Raises `NotFound` where it is not attached."""
+        ...
+
+    async def get(self, tenant_id: str, assistant_id: str, file_id: str) -> AssistantFile:
+        """Read one. Raises `NotFound` where it is not attached."""
+        ...
+
+    async def list(self, tenant_id: str, assistant_id: str) -> Sequence[AssistantFile]:
+        """Read all, in the order in which they were attached."""
         ...
 
 
@@ -92,6 +113,8 @@ class ThreadStore(Protocol):
         *,
         metadata: Metadata | Unset | None = UNSET,
         tool_resources: Json | Unset | None = UNSET,
+        title: str | Unset | None = UNSET,
+        assistant_id: str | Unset | None = UNSET,
     ) -> Thread:
         """Change the given fields. Raises `TooMuchMetadata`."""
         ...
@@ -178,6 +201,29 @@ class RunStore(Protocol):
         stream_slot: int | None = None,
     ) -> Run:
         """Store the client's outputs, all of them. Raises `OutputsNotAccepted` and `WrongOutputs`."""
+        ...
+
+    async def answer(self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]) -> Run:
+        """Store outputs of some calls, whoever should answer them; the first counts.
+
+        Raises `WrongOutputs` for calls that the run never had, and `OutputsNotAccepted` for open ones of an ended run.
+        """
+        ...
+
+    async def find(self, tenant_id: str, run_id: str) -> Run:
+        """Read a run by its id alone."""
+        ...
+
+    async def open_calls(self, tenant_id: str, thread_id: str, run_id: str) -> tuple[ToolCall, ...]:
+        """Read the calls that a run waits for, the client's and those of services."""
+        ...
+
+    async def tool_calls(self, tenant_id: str, run_id: str) -> tuple[ToolCall, ...]:
+        """Read all calls of a run, with their outputs."""
+        ...
+
+    async def find_call(self, tenant_id: str, call_id: str) -> tuple[Run, ToolCall]:
+        """Read a call by its id alone, with its run."""
         ...
 
     async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:

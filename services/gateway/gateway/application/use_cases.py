@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
+from gateway.application.conversation_ports import ConversationStore, IdNumbers, ToolStore, UserStore
 from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
 from gateway.application.messages import Messages
 from gateway.application.models import Models
-from gateway.application.ports import AssistantStore, ExportStore, ImportStore, ThreadStore
+from gateway.application.ports import AssistantFileStore, AssistantStore, ExportStore, ImportStore, ThreadStore
 from gateway.application.runs import Runs
 from gateway.application.streams.readings import Readings
+from gateway.application.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +25,19 @@ class UseCases:
 
     authentication: Authentication
     assistants: AssistantStore
+    assistant_files: AssistantFileStore
     threads: ThreadStore
     messages: Messages
     runs: Runs
     readings: Readings
+    waiting: Waiting
     files: Files
     attached_files: AttachedFiles
     models: Models
+    users: UserStore
+    tools: ToolStore
+    conversations: ConversationStore
+    aliases: IdNumbers
     imports: ImportStore
     exports: ExportStore
     idempotency: Idempotency

@@ -1,7 +1,7 @@
 """A request as handlers see it, and the reply they give. Made and sent by `endpoint`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from starlette.types import Receive
@@ -67,3 +67,9 @@ class Call:
         if self._read is None:
             self._read = await read_body(self.headers, self.receive, self.largest_body)
         return self._read
+
+    def bringing(self, body: bytes, headers: Headers) -> "Call":
+        """Return the same request with another body and other headers."""
+        other = replace(self, headers=headers)
+        other._read = body
+        return other

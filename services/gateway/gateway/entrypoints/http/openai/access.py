@@ -2,6 +2,7 @@
 
 from gateway.application.authentication import Authentication
 from gateway.entrypoints.http.exchange import Headers, Reply
+from gateway.entrypoints.http.openai.beta_header import names_a_version
 from gateway.entrypoints.http.openai.refusals import Refusal, refusal_of
 
 _LONG_ENOUGH_TO_MASK = 12
@@ -34,7 +35,7 @@ class OpenAIDialect:
         if principal.scopes.isdisjoint({"all", self._scope}):
             message = f"You have insufficient permissions for this operation. Missing scopes: {self._scope}."
             raise Refusal(401, message)
-        if self._require_beta_header and not _asks_for_version_2(headers):
+        if self._require_beta_header and not names_a_version(headers):
             raise Refusal(
                 400,
                 "You must provide the 'OpenAI-Beta' header to access the Assistants API. Please try again by setting "
@@ -58,8 +59,3 @@ def masked(key: str) -> str:
     """Return `sk-…abcd`: enough for its owner to tell which key it was, and nothing to call with."""
     prefix = "sk-" if key.startswith("sk-") else ""
     return f"{prefix}…{key[-4:]}" if len(key) >= _LONG_ENOUGH_TO_MASK else f"{prefix}…"
-
-
-def _asks_for_version_2(headers: Headers) -> bool:
-    versions = headers.get(b"openai-beta", b"").split(b",")
-    return b"assistants=v2" in [version.strip() for version in versions]

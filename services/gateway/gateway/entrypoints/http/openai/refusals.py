@@ -19,6 +19,7 @@ from run_engine.errors import (
     OutputsNotAccepted,
     ThreadBusy,
     ThreadFull,
+    TooManyFiles,
     TooMuchMetadata,
     UploadGivenUp,
     WrongOutputs,
@@ -107,6 +108,9 @@ def _engine_refusal(error: Exception) -> Refusal | None:
         case ThreadFull(thread_id=thread_id, most=most):
             message = f"Can't add messages to {thread_id}: a thread has at most {most} messages."
             refusal = Refusal(400, message, code="message_limit_exceeded")
+        case TooManyFiles(most=most):
+            message = f"Invalid 'file_id': too many files. An assistant has at most {most}."
+            refusal = Refusal(400, message, param="file_id", code="file_limit_exceeded")
         case TooMuchMetadata(most=most, got=got):
             refusal = too_many_properties("metadata", most, got)
         case IllegalMove(status=status):

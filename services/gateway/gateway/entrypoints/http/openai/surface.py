@@ -1,6 +1,4 @@
-"""Puts the dialect together from what `bootstrap` hands in."""
-
-from typing import Final
+"""Puts the dialect together from what `bootstrap` hands in: each operation in both versions of the API."""
 
 from gateway.application.use_cases import UseCases
 from gateway.entrypoints.http.app import Surface
@@ -14,28 +12,51 @@ from gateway.entrypoints.http.openai.operations.run_streams import RunStreams
 from gateway.entrypoints.http.openai.operations.runs import RunOperations
 from gateway.entrypoints.http.openai.operations.steps import StepOperations
 from gateway.entrypoints.http.openai.operations.threads import ThreadOperations
-from gateway.entrypoints.http.openai.paths import paths
+from gateway.entrypoints.http.openai.paths import general_paths, paths, paths_of_version_1
+from gateway.entrypoints.http.openai.streaming.event_writer import EventWriter
+from gateway.entrypoints.http.openai.version_1.event_writer import EventWriter1
+from gateway.entrypoints.http.openai.version_1.operations.assistant_files import AssistantFileOperations
+from gateway.entrypoints.http.openai.version_1.operations.assistants import AssistantOperations1
+from gateway.entrypoints.http.openai.version_1.operations.message_files import MessageFileOperations
+from gateway.entrypoints.http.openai.version_1.operations.runs import RunOperations1
+from gateway.entrypoints.http.openai.version_1.operations.threads import MessageOperations1, ThreadOperations1
+from gateway.entrypoints.http.openai.version_1.versions import either_join, in_both_versions, in_version_1_alone
 from gateway.settings import GatewaySettings
-
-_GENERAL: Final = ("/v1/files", "/v1/models")
 
 
 def openai_surface(cases: UseCases, settings: GatewaySettings) -> Surface:
     """Return `/v1`."""
-    streams = RunStreams(cases.readings, cases.threads)
-    attached, new_ids = cases.attached_files, cases.new_ids
-    operations = paths(
+    attached, new_ids, poll = cases.attached_files, cases.new_ids, settings.poll_after_ms
+    streams_2, streams_1 = (RunStreams(cases.readings, cases.threads, writer) for writer in (EventWriter, EventWriter1))
+    steps = StepOperations(cases.runs)
+    version_2 = paths(
         assistants=AssistantOperations(cases.assistants, new_ids),
         threads=ThreadOperations(cases.threads, attached, new_ids),
         messages=MessageOperations(cases.messages, attached, new_ids),
-        runs=RunOperations(cases.runs, streams, attached, new_ids, poll_after_ms=settings.poll_after_ms),
-        streams=streams,
-        steps=StepOperations(cases.runs),
-        files=FileOperations(cases.files, new_ids, largest_file=settings.largest_file),
-        models=ModelOperations(cases.models),
+        runs=RunOperations(cases.runs, streams_2, attached, new_ids, poll_after_ms=poll),
+        streams=streams_2,
+        steps=steps,
+    )
+    version_1 = paths(
+        assistants=AssistantOperations1(cases.assistants, attached, new_ids),
+        threads=ThreadOperations1(cases.threads, attached, new_ids),
+        messages=MessageOperations1(cases.messages, attached, new_ids),
+        runs=RunOperations1(cases.runs, streams_1, attached, new_ids, poll_after_ms=poll),
+        streams=streams_1,
+        steps=steps,
+    )
+    version_1_alone = paths_of_version_1(
+        AssistantFileOperations(cases.assistant_files), MessageFileOperations(cases.messages)
+    )
+    general = general_paths(
+        FileOperations(cases.files, new_ids, largest_file=settings.largest_file), ModelOperations(cases.models)
     )
     dialect = OpenAIDialect(cases.authentication, require_beta_header=settings.require_beta_header)
     # Files and models are no part of the Assistants API: the SDKs send no beta header with them.
-    general = OpenAIDialect(cases.authentication, require_beta_header=False)
-    exempt = {path: general for path, _ in operations if path.startswith(_GENERAL)}
-    return Surface(dialect, operations, KeyedRequests(cases.idempotency, streams.join), exempt)
+    lenient = OpenAIDialect(cases.authentication, require_beta_header=False)
+    return Surface(
+        dialect,
+        [*in_both_versions(version_2, version_1), *in_version_1_alone(version_1_alone), *general],
+        KeyedRequests(cases.idempotency, either_join(streams_2.join, streams_1.join)),
+        exempt={path: lenient for path, _ in general},
+    )

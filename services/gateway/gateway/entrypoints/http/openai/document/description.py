@@ -55,6 +55,8 @@ class Operation:
     """Ranges may be asked for: status 206."""
     extension: bool = False
     """Ours; OpenAI's API has no such operation."""
+    version: Literal[1, 2] = 2
+    """Of the Assistants API: the last one that has it. All of version 1 is described as version 2 has it."""
     public: bool = False
     """Needs no key."""
 

@@ -73,6 +73,23 @@ class AssistantDeleted(Shape):
     deleted: Literal[True]
 
 
+class AssistantFileObject(Shape):
+    """A file that is attached to an assistant; the id is the file's. Of version 1."""
+
+    id: str
+    object: Literal["assistant.file"]
+    created_at: int
+    assistant_id: str
+
+
+class AssistantFileDeleted(Shape):
+    """A file is no longer attached to an assistant. Of version 1."""
+
+    id: str
+    object: Literal["assistant.file.deleted"]
+    deleted: Literal[True]
+
+
 class ThreadObject(Shape):
     """A thread."""
 
@@ -136,6 +153,15 @@ class MessageObject(Shape):
     run_id: str | None
     attachments: list[AttachmentObject]
     metadata: Metadata
+
+
+class MessageFileObject(Shape):
+    """A file that is attached to a message; the id is the file's. Of version 1."""
+
+    id: str
+    object: Literal["thread.message.file"]
+    created_at: int
+    message_id: str
 
 
 class MessageDeleted(Shape):

@@ -17,7 +17,9 @@ EACH: Final = "x-threadworks-each"
 
 _ABOUT: Final = (
     "OpenAI's Assistants API, version 2, on an open server. What OpenAI's API does not have is marked with "
-    f"`{EXTENSION}`. HEAD is answered wherever GET is. In a request, null means that a field is not given."
+    f"`{EXTENSION}`. HEAD is answered wherever GET is. In a request, null means that a field is not given. "
+    "Whoever sends `OpenAI-Beta: assistants=v1` gets the objects of version 1 instead; described are, of version 1, "
+    "the operations that it alone has."
 )
 _ALWAYS: Final = (
     HTTPStatus.BAD_REQUEST,
@@ -78,7 +80,7 @@ def _operation(path: str, method: str, told: Operation, schemas: Schemas) -> dic
 def _parameters(method: str, told: Operation) -> Iterable[Parameter]:
     if told.public:
         return told.parameters
-    return (*told.parameters, BETA, *([IDEMPOTENCY_KEY] if method == "POST" else []))
+    return (*told.parameters, BETA[told.version], *([IDEMPOTENCY_KEY] if method == "POST" else []))
 
 
 def _variable(name: str) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from typing import Any, Final
 from gateway.entrypoints.http.openai.document.description import BYTES, EVENTS, FORM, LINES, Content, Operation
 from gateway.entrypoints.http.openai.document.objects import (
     AssistantDeleted,
+    AssistantFileDeleted,
+    AssistantFileObject,
     AssistantObject,
     ErrorResponse,
     FileDeleted,
     FileObject,
     ListOf,
     MessageDeleted,
+    MessageFileObject,
     MessageObject,
     ModelList,
     ModelObject,
@@ -43,8 +46,11 @@ from gateway.entrypoints.http.openai.requests.files import CreateFile
 from gateway.entrypoints.http.openai.requests.messages import CreateMessage, ModifyMessage
 from gateway.entrypoints.http.openai.requests.runs import CreateRun, CreateThreadAndRun, ModifyRun, SubmitToolOutputs
 from gateway.entrypoints.http.openai.requests.threads import CreateThread, ModifyThread
+from gateway.entrypoints.http.openai.version_1.requests.tools import CreateAssistantFile
 
 _THREAD: Final = "/v1/threads/{thread_id}"
+_ASSISTANT_FILES: Final = "/v1/assistants/{assistant_id}/files"
+_MESSAGE_FILES: Final = f"{_THREAD}/messages/{{message_id}}/files"
 _RUN: Final = f"{_THREAD}/runs/{{run_id}}"
 _STREAM: Final = Content(STREAM, EVENTS, one_of_many=True)
 _RUN_OR_STREAM: Final = (Content(RunObject), _STREAM)
@@ -64,6 +70,33 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
             id="modifyAssistant", summary="Modify an assistant.", body=ModifyAssistant, reply=AssistantObject
         ),
         "DELETE": Operation(id="deleteAssistant", summary="Delete an assistant.", reply=AssistantDeleted),
+    },
+    _ASSISTANT_FILES: {
+        "GET": Operation(
+            id="listAssistantFiles",
+            summary="List the files of an assistant.",
+            parameters=PAGE,
+            reply=ListOf[AssistantFileObject],
+            version=1,
+        ),
+        "POST": Operation(
+            id="createAssistantFile",
+            summary="Attach a file to an assistant.",
+            body=CreateAssistantFile,
+            reply=AssistantFileObject,
+            version=1,
+        ),
+    },
+    f"{_ASSISTANT_FILES}/{{file_id}}": {
+        "GET": Operation(
+            id="getAssistantFile", summary="Retrieve a file of an assistant.", reply=AssistantFileObject, version=1
+        ),
+        "DELETE": Operation(
+            id="deleteAssistantFile",
+            summary="Take a file off an assistant; the file itself stays.",
+            reply=AssistantFileDeleted,
+            version=1,
+        ),
     },
     "/v1/files": {
         "GET": Operation(id="listFiles", summary="List files.", parameters=FILE_PAGE, reply=ListOf[FileObject]),
@@ -130,6 +163,20 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
         "GET": Operation(id="getMessage", summary="Retrieve a message.", reply=MessageObject),
         "POST": Operation(id="modifyMessage", summary="Modify a message.", body=ModifyMessage, reply=MessageObject),
         "DELETE": Operation(id="deleteMessage", summary="Delete a message.", reply=MessageDeleted),
+    },
+    _MESSAGE_FILES: {
+        "GET": Operation(
+            id="listMessageFiles",
+            summary="List the files of a message.",
+            parameters=PAGE,
+            reply=ListOf[MessageFileObject],
+            version=1,
+        ),
+    },
+    f"{_MESSAGE_FILES}/{{file_id}}": {
+        "GET": Operation(
+            id="getMessageFile", summary="Retrieve a file of a message.", reply=MessageFileObject, version=1
+        ),
     },
     f"{_THREAD}/runs": {
         "GET": Operation(id="listRuns", summary="List runs.", parameters=PAGE, reply=ListOf[RunObject]),

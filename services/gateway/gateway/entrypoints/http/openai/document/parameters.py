@@ -67,9 +67,12 @@ IDEMPOTENCY_KEY: Final = Parameter(
     place="header",
     extension=True,
 )
-BETA: Final = Parameter(
-    name="OpenAI-Beta",
-    description="Version of the API; only servers in strict mode ask for it.",
-    schema={"type": "string", "const": "assistants=v2"},
-    place="header",
-)
+BETA: Final = {
+    version: Parameter(
+        name="OpenAI-Beta",
+        description=f"Version of the API; only servers in strict mode ask for it.{more}",
+        schema={"type": "string", "const": f"assistants=v{version}"},
+        place="header",
+    )
+    for version, more in ((1, " Version 2 does not have this."), (2, " With `assistants=v1` version 1 is spoken."))
+}

@@ -30,20 +30,21 @@ class AssistantOperations:
 
     async def retrieve(self, call: Call) -> Reply:
         """GET /assistants/{assistant_id}."""
-        return ok(assistants.assistant(await self._store.get(call.tenant_id, _id(call))))
+        return ok(assistants.assistant(await self._store.get(call.tenant_id, assistant_id_of(call))))
 
     async def modify(self, call: Call) -> Reply:
         """POST /assistants/{assistant_id}."""
-        assistant_id = _id(call)
+        assistant_id = assistant_id_of(call)
         body = await parse(call, ModifyAssistant)
         return ok(assistants.assistant(await self._store.modify(call.tenant_id, assistant_id, body.changes())))
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /assistants/{assistant_id}."""
-        assistant_id = _id(call)
+        assistant_id = assistant_id_of(call)
         await self._store.delete(call.tenant_id, assistant_id)
         return ok(lists.deleted("assistant", assistant_id))
 
 
-def _id(call: Call) -> str:
+def assistant_id_of(call: Call) -> str:
+    """Return the assistant that the path names."""
     return known_form("assistant", call.values["assistant_id"])

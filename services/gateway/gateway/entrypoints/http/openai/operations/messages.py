@@ -47,11 +47,11 @@ class MessageOperations:
 
     async def retrieve(self, call: Call) -> Reply:
         """GET /threads/{thread_id}/messages/{message_id}."""
-        return ok(messages.message(await self._messages.get(call.tenant_id, thread_id_of(call), _id(call))))
+        return ok(messages.message(await self._messages.get(call.tenant_id, thread_id_of(call), message_id_of(call))))
 
     async def modify(self, call: Call) -> Reply:
         """POST /threads/{thread_id}/messages/{message_id}."""
-        thread_id, message_id = thread_id_of(call), _id(call)
+        thread_id, message_id = thread_id_of(call), message_id_of(call)
         body = await parse(call, ModifyMessage)
         if "metadata" not in body.model_fields_set:
             return ok(messages.message(await self._messages.get(call.tenant_id, thread_id, message_id)))
@@ -59,7 +59,7 @@ class MessageOperations:
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /threads/{thread_id}/messages/{message_id}. Not while a run is active: it reads the thread."""
-        message_id = _id(call)
+        message_id = message_id_of(call)
         try:
             await self._messages.delete(call.tenant_id, thread_id_of(call), message_id)
         except ThreadBusy as busy:
@@ -67,5 +67,6 @@ class MessageOperations:
         return ok(lists.deleted("thread.message", message_id))
 
 
-def _id(call: Call) -> str:
+def message_id_of(call: Call) -> str:
+    """Return the message that the path names."""
     return known_form("message", call.values["message_id"])

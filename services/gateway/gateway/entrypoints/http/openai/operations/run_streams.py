@@ -1,6 +1,6 @@
 """Streams of runs: begun with a run, with the answers to its calls, or joined at any place of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from run_engine.domain.drafts import NewMessage, NewRun, NewThread
@@ -22,16 +22,22 @@ _WITH_THREAD: Final = ""
 
 
 class RunStreams:
-    """Handlers for `…/events`, and what the other operations on runs reply with where a stream is asked for."""
+    """Handlers for `…/events`, and what the other operations on runs reply with where a stream is asked for.
 
-    def __init__(self, readings: Readings, threads: ThreadStore) -> None:
+    `writer` makes what writes the events of a run, from the run's id.
+    """
+
+    def __init__(
+        self, readings: Readings, threads: ThreadStore, writer: Callable[[str], EventWriter] = EventWriter
+    ) -> None:
         self._readings = readings
         self._threads = threads
+        self._writer = writer
 
     async def start(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage]) -> StreamReply:
         """Start a run and stream it."""
         run, reading = await self._readings.start(tenant_id, thread_id, draft, messages)
-        return _reply(thread_id, run.id, reading, event_id(run.id, BEFORE_FIRST))
+        return self._reply(thread_id, run.id, reading, event_id(run.id, BEFORE_FIRST))
 
     async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> StreamReply:
         """Make a thread, start a run on it and stream both."""
@@ -43,14 +49,14 @@ class RunStreams:
             tool_resources=thread.tool_resources,
             active_run=run.id,
         )
-        return _reply(thread.id, run.id, reading, _WITH_THREAD, made)
+        return self._reply(thread.id, run.id, reading, _WITH_THREAD, made)
 
     async def submit_outputs(
         self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]
     ) -> StreamReply:
         """Store the client's outputs and stream what follows."""
         run, reading, after = await self._readings.submit_outputs(tenant_id, thread_id, run_id, outputs)
-        return _reply(thread_id, run.id, reading, event_id(run.id, after))
+        return self._reply(thread_id, run.id, reading, event_id(run.id, after))
 
     async def events(self, call: Call) -> StreamReply:
         """GET …/runs/{run_id}/events. Goes on after Last-Event-ID, and stays until the run has ended.
@@ -65,7 +71,7 @@ class RunStreams:
             run, reading = await self._readings.join(call.tenant_id, thread_id, run_id, after)
         except UnknownPlace:
             raise unknown_place(run_id, last) from None
-        return _reply(thread_id, run.id, reading, last)
+        return self._reply(thread_id, run.id, reading, last)
 
     async def join(self, call: Call, start: StreamStart) -> StreamReply:
         """Stream from where another reply has begun, to where that one ends."""
@@ -74,10 +80,11 @@ class RunStreams:
         run, reading = await self._readings.join(
             call.tenant_id, start.thread_id, start.run_id, place, through_actions=False
         )
-        return _reply(start.thread_id, run.id, reading, start.after, thread)
+        return self._reply(start.thread_id, run.id, reading, start.after, thread)
 
-
-def _reply(thread_id: str, run_id: str, reading: Reading, after: str, made: Thread | None = None) -> StreamReply:
-    writer = EventWriter(run_id)
-    first = b"" if made is None else writer.thread_created(made)
-    return StreamReply(EventStream(reading, writer, first), StreamStart(thread_id, run_id, after))
+    def _reply(
+        self, thread_id: str, run_id: str, reading: Reading, after: str, made: Thread | None = None
+    ) -> StreamReply:
+        writer = self._writer(run_id)
+        first = b"" if made is None else writer.thread_created(made)
+        return StreamReply(EventStream(reading, writer, first), StreamStart(thread_id, run_id, after))
