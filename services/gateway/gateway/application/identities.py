@@ -31,3 +31,11 @@ class NewIds:
     def run(self) -> str:
         """For a new run: `run_…`."""
         return ids.render("run", self._number())
+
+    def user(self) -> str:
+        """For a new user: `user_…`."""
+        return ids.render("user", self._number())
+
+    def tool(self) -> str:
+        """For a new tool: `tool_…`."""
+        return ids.render("tool", self._number())

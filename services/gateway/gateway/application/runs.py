@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
-from run_engine.domain.objects import Metadata, Run, RunStep
+from run_engine.domain.objects import Metadata, Run, RunStep, ToolCall
 from run_engine.errors import NotFound
 
 from gateway.application.ports import RunStore, ThreadStore
@@ -71,6 +71,26 @@ class Runs:
             thread_id,
             self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs, stream_slot=stream_slot),
         )
+
+    async def answer(self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]) -> Run:
+        """Store outputs of some calls, the client's and those of services alike; the first counts."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.answer(tenant_id, thread_id, run_id, outputs))
+
+    async def find(self, tenant_id: str, run_id: str) -> Run:
+        """Read a run by its id alone."""
+        return await self._runs.find(tenant_id, run_id)
+
+    async def open_calls(self, tenant_id: str, thread_id: str, run_id: str) -> tuple[ToolCall, ...]:
+        """Read the calls that a run waits for, the client's and those of services."""
+        return await self._or_thread(tenant_id, thread_id, self._runs.open_calls(tenant_id, thread_id, run_id))
+
+    async def tool_calls(self, tenant_id: str, run_id: str) -> tuple[ToolCall, ...]:
+        """Read all calls of a run, with their outputs."""
+        return await self._runs.tool_calls(tenant_id, run_id)
+
+    async def find_call(self, tenant_id: str, call_id: str) -> tuple[Run, ToolCall]:
+        """Read a call by its id alone, with its run."""
+        return await self._runs.find_call(tenant_id, call_id)
 
     async def get_step(self, tenant_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
         """Read one step."""
