@@ -11,6 +11,7 @@ import httpx
 from event_bus.kafka_admin import ensure_topics
 from event_bus.kafka_settings import KafkaSettings
 from moodle_simulator.owners import DEMO_TOKEN
+from service_process import KafkaConnection, load_settings
 
 from threadworks.commands.topics import declared_topics
 from threadworks.database_setup import prepare_database
@@ -59,7 +60,7 @@ class SeparateProcesses:
         database_url, bootstrap = await self._start_servers(data_dir)
         await prepare_database(settings, database_url)
         await ensure_topics(
-            KafkaSettings(bootstrap_servers=bootstrap, client_id="threadworks-up"),
+            self._kafka_settings(bootstrap),
             declared_topics(settings.tool_service_names),
             replication_factor=1,
         )
@@ -97,6 +98,13 @@ class SeparateProcesses:
         await self._supervisor.start(*parts)
         database_url = settings.database_url.get_secret_value() if settings.database_url else postgres.url()
         return database_url, settings.kafka_bootstrap or kafka.bootstrap_servers
+
+    def _kafka_settings(self, bootstrap: str) -> KafkaSettings:
+        """How a broker of one's own, which the services reach with the same settings, or ours is reached."""
+        if not self._settings.kafka_bootstrap:
+            return KafkaSettings(bootstrap_servers=bootstrap, client_id="threadworks-up")
+        (connection,) = load_settings("threadworks up", KafkaConnection)
+        return connection.kafka_settings("threadworks-up")
 
     async def _start_simulators(self) -> dict[str, str]:
         """Starts the simulators that are needed; gives the settings that point the services at them."""

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from event_bus.kafka_admin import ensure_topics
-from event_bus.kafka_settings import KafkaSettings
 from message_contracts import catalogue
+from service_process import KafkaConnection, load_settings
 
-from threadworks.settings import local_settings
+from threadworks.settings import LocalSettings
 
 topics = typer.Typer(help="Kafka topics, as the contracts declare them.", no_args_is_help=True)
 
@@ -31,12 +31,10 @@ def apply(
     ] = False,
 ) -> None:
     """Create missing topics and report how existing ones differ from their declaration."""
-    settings = local_settings()
-    if not settings.kafka_bootstrap:
-        raise typer.BadParameter("set THREADWORKS_KAFKA_BOOTSTRAP (host:port[,host:port])")
+    settings, kafka = load_settings("threadworks topics", LocalSettings, KafkaConnection)
     report = asyncio.run(
         ensure_topics(
-            KafkaSettings(bootstrap_servers=settings.kafka_bootstrap, client_id="threadworks-topics"),
+            kafka.kafka_settings("threadworks-topics"),
             declared_topics(settings.tool_service_names),
             replication_factor=replication_factor,
             increase_partitions=increase_partitions,

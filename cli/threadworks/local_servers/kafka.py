@@ -8,7 +8,7 @@ import base64
 import contextlib
 import signal
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,7 @@ from event_bus.kafka_admin import wait_until_ready
 
 from threadworks.local_servers.data_directory import DataDirectory
 from threadworks.local_servers.kafka_jars import java, kafka_class_path
-from threadworks.local_servers.kafka_properties import LOGGING, properties_text, server_properties
+from threadworks.local_servers.kafka_properties import LOGGING, Listener, properties_text, server_properties
 from threadworks.local_servers.ports import free_port, is_free
 from threadworks.local_servers.server_process import ServerProcess
 
@@ -35,12 +35,23 @@ class LocalKafka:
     """One broker on one data directory: `log/` holds the data, `server.log` what the broker says.
 
     Its two ports are chosen at the first start and kept in the data directory as long as they are free, so that
-    clients find a restarted broker where it was. `settings` are broker properties on top of ours.
+    clients find a restarted broker where it was. `settings` are broker properties on top of ours, `listeners` further
+    addresses, and `scram_users` those who may log in there with SCRAM-SHA-512, with their passwords: known from the
+    first start on.
     """
 
-    def __init__(self, data_directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_directory: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        listeners: Sequence[Listener] = (),
+        scram_users: Mapping[str, str] | None = None,
+    ) -> None:
         self._directory = DataDirectory(data_directory.resolve())
         self._settings = dict(settings or {})
+        self._listeners = tuple(listeners)
+        self._scram_users = dict(scram_users or {})
         self._class_path: str | None = None
         self._port: int | None = None
         self._process: ServerProcess | None = None
@@ -61,6 +72,10 @@ class LocalKafka:
         if self._port is None:
             raise RuntimeError("Kafka has not been started")
         return f"127.0.0.1:{self._port}"
+
+    def address_of(self, listener: str) -> str:
+        """host:port of one of the further listeners, by its name."""
+        return next(f"127.0.0.1:{one.port}" for one in self._listeners if one.name == listener)
 
     async def start(self) -> None:
         """Fetch the jars and format the storage where that is missing, start, return when the broker answers.
@@ -108,6 +123,7 @@ class LocalKafka:
             port=port,
             controller_port=controller_port,
             log_directory=str(self._directory.path / "log"),
+            listeners=self._listeners,
             settings=self._settings,
         )
         self._properties.write_text(properties_text(properties))
@@ -127,7 +143,9 @@ class LocalKafka:
     async def _ensure_formatted(self) -> None:
         if (self._directory.path / "log" / "meta.properties").exists():
             return
-        arguments = ("format", "-t", new_cluster_id(), "-c", str(self._properties), "--standalone")
+        arguments: tuple[str, ...] = ("format", "-t", new_cluster_id(), "-c", str(self._properties), "--standalone")
+        for name, password in self._scram_users.items():
+            arguments += ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         tool = self._run("kafka.tools.StorageTool", *arguments)
         try:
             exit_code = await tool.exited()

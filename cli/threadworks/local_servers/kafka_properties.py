@@ -4,7 +4,8 @@ Used by `kafka` and `kafka_container`. A cluster's configuration is its operator
 without replicas.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 CONTAINER_CONTROLLER_PORT = 9093
 """Inside a container, where nothing else listens."""
@@ -20,22 +21,46 @@ appender.console.layout.pattern = %d{ISO8601} %p %c: %m%n
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A further address of the broker, besides the plain one: for trying out how clients log in and encrypt."""
+
+    name: str
+    """In capitals; its own settings begin with `listener.name.<name in small letters>.`"""
+    security_protocol: str
+    """SSL, SASL_SSL or SASL_PLAINTEXT."""
+    port: int
+
+    @property
+    def address(self) -> str:
+        """As the broker is told to listen."""
+        return f"{self.name}://127.0.0.1:{self.port}"
+
+
 def server_properties(
-    *, port: int, controller_port: int, log_directory: str, settings: Mapping[str, str] | None = None
+    *,
+    port: int,
+    controller_port: int,
+    log_directory: str,
+    listeners: Sequence[Listener] = (),
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Broker and controller in one process, both on the loopback interface.
 
-    `settings` are broker properties on top of ours, for example a shorter group.min.session.timeout.ms for tests.
+    `listeners` are there besides the plain one. `settings` are broker properties on top of ours, for example a shorter
+    group.min.session.timeout.ms for tests.
     """
+    plain, further = f"PLAINTEXT://127.0.0.1:{port}", [listener.address for listener in listeners]
+    protocols = [f"{listener.name}:{listener.security_protocol}" for listener in listeners]
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": ",".join([plain, *further, f"CONTROLLER://127.0.0.1:{controller_port}"]),
+        "advertised.listeners": ",".join([plain, *further]),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listener.security.protocol.map": ",".join(["CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT", *protocols]),
         "log.dirs": log_directory,
         # The internal topics want three replicas by default and would never be created on one node.
         "offsets.topic.replication.factor": "1",

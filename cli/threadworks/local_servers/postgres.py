@@ -42,13 +42,17 @@ class LocalPostgres:
     """One PostgreSQL on one data directory: `cluster/` holds the data, `server.log` what the server says.
 
     `settings` are server parameters on top of ours, for example {"fsync": "off"} for tests, whose data may be lost
-    with the machine. Start and stop as often as you like; the data stays.
+    with the machine. `programs` is a folder of another PostgreSQL's programs than the wheel's. Start and stop as often as
+    you like; the data stays.
     """
 
-    def __init__(self, data_directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_directory: Path, *, settings: Mapping[str, str] | None = None, programs: Path | None = None
+    ) -> None:
         self._directory = DataDirectory(data_directory.resolve())
         self._cluster = self._directory.path / "cluster"
         self._settings = {**_SETTINGS, **(settings or {})}
+        self._programs = programs
         self._account = unprivileged_account()
         self._socket_directory: Path | None = None
         self._process: ServerProcess | None = None
@@ -67,7 +71,8 @@ class LocalPostgres:
         """Address of a database for asyncpg and libpq, over the Unix socket."""
         if self._socket_directory is None:
             raise RuntimeError("PostgreSQL has not been started")
-        return f"postgresql://{_SUPERUSER}@/{database}?host={quote(str(self._socket_directory), safe='/')}"
+        port = f"&port={self._settings['port']}" if "port" in self._settings else ""
+        return f"postgresql://{_SUPERUSER}@/{database}?host={quote(str(self._socket_directory), safe='/')}{port}"
 
     async def start(self) -> None:
         """Create the cluster where it is missing, start the server, return when it answers a query.
@@ -80,7 +85,7 @@ class LocalPostgres:
         self._directory.lock()
         try:
             if self._account is not None:
-                make_reachable(program("postgres"))
+                make_reachable(self._program("postgres"))
                 make_reachable(self._cluster)
             await self._ensure_cluster()
             self._socket_directory = socket_directory(self._cluster, self._account)
@@ -118,6 +123,9 @@ class LocalPostgres:
         """Drop a database and end the connections to it, whoever holds them."""
         await self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
+    def _program(self, name: str) -> Path:
+        return program(name) if self._programs is None else self._programs / name
+
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url())
         try:
@@ -136,7 +144,7 @@ class LocalPostgres:
         give_to(unfinished, self._account)
         initdb = ServerProcess(
             [
-                *(str(program("initdb")), "-D", str(unfinished), "-U", _SUPERUSER, "--auth=trust"),
+                *(str(self._program("initdb")), "-D", str(unfinished), "-U", _SUPERUSER, "--auth=trust"),
                 *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
                 *(("--no-sync",) if self._settings.get("fsync") == "off" else ()),
             ],
@@ -157,7 +165,7 @@ class LocalPostgres:
         settings = {**self._settings, "unix_socket_directories": str(self._socket_directory)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return ServerProcess(
-            [str(program("postgres")), "-D", str(self._cluster), *options],
+            [str(self._program("postgres")), "-D", str(self._cluster), *options],
             log_file=self.log_file,
             working_directory=self._directory.path,
             account=self._account,

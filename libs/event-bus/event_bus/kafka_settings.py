@@ -6,6 +6,7 @@ aiokafka gets, word for word; a test holds them to their values.
 
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -21,14 +22,18 @@ class KafkaSettings:
     """Name of this process in the broker's logs and metrics."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """As the listener is configured. PLAINTEXT is for a broker on the same machine."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """How a SASL listener checks the password."""
     sasl_username: str | None = None
     """Needed for SASL."""
     sasl_password: str | None = field(default=None, repr=False)
     """Needed for SASL; never printed."""
-    ca_file: str | None = None
-    """Certificates to check the brokers' with; the system's when it is not set."""
+    ca_file: Path | None = None
+    """Certificates (PEM) to check the brokers' with; the system's when it is not set."""
+    certificate_file: Path | None = None
+    """Certificate (PEM, with its chain) of this process, for a listener that asks its clients for one."""
+    key_file: Path | None = None
+    """Private key (PEM, not encrypted) of that certificate."""
     publish_timeout: float = 5.0
     """Longest time one `publish` takes. With idempotence a send would wait through a whole outage."""
     commit_interval: float = 0.2
@@ -45,18 +50,28 @@ class KafkaSettings:
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """What producer, consumer and admin client have in common."""
-    encrypted = settings.security_protocol in ("SSL", "SASL_SSL")
     return {
         "bootstrap_servers": settings.bootstrap_servers,
         "client_id": settings.client_id,
         "security_protocol": settings.security_protocol,
-        "ssl_context": ssl.create_default_context(cafile=settings.ca_file) if encrypted else None,
+        "ssl_context": ssl_context(settings),
         "sasl_mechanism": settings.sasl_mechanism,
         "sasl_plain_username": settings.sasl_username,
         "sasl_plain_password": settings.sasl_password,
         "request_timeout_ms": 10_000,
         "retry_backoff_ms": 50,
     }
+
+
+def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """How connections are encrypted, None where they are not. Raises OSError (an SSLError is one) for files that are no
+    certificates or keys."""
+    if settings.security_protocol not in ("SSL", "SASL_SSL"):
+        return None
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.certificate_file is not None:
+        context.load_cert_chain(settings.certificate_file, settings.key_file)
+    return context
 
 
 def producer_options(settings: KafkaSettings) -> dict[str, Any]:

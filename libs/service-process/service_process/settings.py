@@ -3,32 +3,18 @@
 import sys
 from typing import Literal, TypeVar, overload
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings
 
-PREFIX = "THREADWORKS_"
+from service_process.kafka_connection import PREFIX, KafkaConnection
 
 _One = TypeVar("_One", bound=BaseSettings)
 _Other = TypeVar("_Other", bound=BaseSettings)
 
 
-class ProcessSettings(BaseSettings):
+class ProcessSettings(KafkaConnection):
     """Kafka, logs and the ops port of one process."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
-
-    kafka_bootstrap: str = Field(min_length=1, description="the brokers of the Kafka cluster, host:port[,host:port…]")
-    """Brokers of the cluster, `host:port[,host:port…]`. No default: a wrong guess would wait for ever."""
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """As the listener is configured. PLAINTEXT suits a broker on the same machine."""
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    """How a SASL listener checks the password."""
-    kafka_sasl_username: str | None = None
-    """Needed for SASL."""
-    kafka_sasl_password: SecretStr | None = None
-    """Needed for SASL."""
-    kafka_ca_file: str | None = None
-    """Certificates to check the brokers' with; the system's when not set."""
     ops_port: int = Field(default=0, ge=0, le=65535)
     """Port of /healthz, /readyz and /metrics. 0 = any free one, so that two copies on one machine never collide."""
     ops_host: str = "127.0.0.1"

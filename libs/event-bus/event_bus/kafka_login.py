@@ -1,0 +1,64 @@
+"""Whether a broker takes this process for whom it says it is. Asked once, when a process starts.
+
+The client reports a broker that refuses a password, and one that nobody has started yet, with the same error, and goes
+on trying for ever. The one is worth waiting for; the other is a setting that only a person can mend.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    IllegalSaslState,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanism,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+from event_bus.kafka_settings import KafkaSettings, client_options
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS: Final = 1.0
+
+
+class LoginRefused(Exception):
+    """A broker answers, and does not let this process in. The text says why, and holds no secret."""
+
+
+async def require_login(settings: KafkaSettings, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Return once a broker has let this process in, however long it takes to be there. Raises `LoginRefused`."""
+    while not await _let_in(settings):
+        await pause(_PAUSE_SECONDS)
+
+
+async def _let_in(settings: KafkaSettings) -> bool:
+    options = client_options(settings)
+    del options["bootstrap_servers"], options["retry_backoff_ms"]
+    for address in settings.bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            connection = await create_conn(host, int(port), **options)
+        except (SaslAuthenticationFailed, IllegalSaslState):
+            raise LoginRefused(f"{address} refuses user name or password") from None
+        except UnsupportedSaslMechanism:
+            raise LoginRefused(f"{address} does not know the mechanism {settings.sasl_mechanism}") from None
+        except ssl.SSLCertVerificationError as error:
+            raise LoginRefused(f"the certificate of {address} is not trusted: {error.verify_message}") from None
+        except ssl.SSLError as error:
+            raise LoginRefused(f"{address} cannot be spoken to with TLS: {error.reason}") from None
+        except (OSError, TimeoutError, KafkaError) as error:
+            log.debug("no broker yet", action="kafka_waiting", broker=address, error=type(error).__name__)
+            continue
+        try:
+            await connection.send(MetadataRequest([]))
+        except (OSError, TimeoutError, KafkaError, ssl.SSLError):
+            continue
+        finally:
+            connection.close()
+        return True
+    return False
