@@ -389,6 +389,7 @@ def a_run() -> Callable[..., Run]:
         "parallel_tool_calls": True,
         "response_format": "auto",
         "required_calls": (),
+        "stream_slots": frozenset(),
     }
     return lambda **fields: Run(**{**plain, **fields})
 

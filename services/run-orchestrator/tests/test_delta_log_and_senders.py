@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_contracts import Message, codec
 from run_engine.domain.objects import Run
+from run_engine.domain.stream_slots import for_news
 from run_engine.store.streams import StoredEvent
 from run_orchestrator.adapters.deltas import DeltaPublisher
 from run_orchestrator.application.delta_log import OF_A_PIECE, RECORD_SIZE, DeltaLog
@@ -187,6 +188,22 @@ async def test_whoever_joins_late_is_told_all_of_it() -> None:
             assert piece["offset"] == len(told[slot])
             told[slot] += piece["text"]
     assert told == {3: "from the beginning", 9: "from the beginning"}
+
+
+async def test_a_run_is_written_for_those_who_read_and_told_to_those_who_wait() -> None:
+    slots = Slots()
+    senders = DeltaSenders(slots.send, slots.pause)
+    log = a_log(1, for_news(3))
+    assert (log.slots, log.streamed) == ({3}, False)
+    assert not log.tell_to({for_news(3)})
+    log.committed()
+    senders.wake(log)
+    await senders.drain()
+    assert [slot for slot, _ in slots.records] == [3]
+    assert log.tell_to({for_news(3), 3})
+    assert (log.slots, log.streamed) == ({3}, True)
+    assert log.tell_to({for_news(3), 9})
+    assert (log.slots, log.streamed) == ({3, 9}, True)
 
 
 async def test_what_could_not_be_sent_is_sent_again() -> None:

@@ -13,6 +13,7 @@ from run_engine.domain import ids
 from run_engine.domain.drafts import NewMessage, NewThread, PageRequest
 from run_engine.domain.objects import Run
 from run_engine.domain.status import MessageStatus
+from run_engine.domain.stream_slots import for_news
 from run_engine.store.streams import Streams
 
 TENANT = "tenant"
@@ -112,6 +113,16 @@ async def test_a_run_that_nobody_streams_is_told_to_nobody(stage: Any, listener:
     streamed = await start(stage, "hallo")
     await stage.until_status(streamed, "completed")
     assert {piece["run_id"] for piece in listener.pieces} == {streamed.id}
+
+
+async def test_who_waits_is_told_of_the_end_alone_and_costs_no_commit(stage: Any, listener: Listener) -> None:
+    await stage.orchestrator()
+    waited_for = await start(stage, "hallo", slot=for_news(SLOT))
+    await stage.until_status(waited_for, "completed")
+    await listener.until(lambda: len(listener.pieces) >= 2)
+    claim, end = listener.pieces
+    assert claim["event"]["type"] == "threadworks.run.in_progress.v1"
+    assert end == {"tenant_id": TENANT, "run_id": waited_for.id, "seq": 3}, "no step was begun, and no text was sent"
 
 
 async def test_arguments_of_calls_are_told_too(stage: Any, listener: Listener) -> None:

@@ -242,7 +242,9 @@ class Hub:
 
     @staticmethod
     def _is_to_be_verified(feed: Feed, now: float) -> bool:
-        return feed.joined is None and now - max(feed.stirred, feed.verified) >= VERIFY
+        # An event that is known to be stored and is not found has gone with its run.
+        silent = feed.log.behind or now - max(feed.stirred, feed.verified) >= VERIFY
+        return feed.joined is None and silent
 
     async def _verify(self, feed: Feed, state: RunState | None) -> None:
         """See whether a run that has been silent for long is still there, or has ended in silence (by an import)."""
