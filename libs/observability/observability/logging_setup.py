@@ -13,6 +13,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+from observability.log_context import add_log_context
 from observability.redaction import redact_event
 from observability.standard_library import StandardLibraryHandler, quiet_libraries
 
@@ -63,6 +64,7 @@ class StderrLogger:
 def _processors(service: str, renderer: Processor) -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        add_log_context,
         structlog.processors.StackInfoRenderer(),
         # Tracebacks become text before the redaction, or what they quote would pass it by.
         structlog.processors.format_exc_info,

@@ -13,10 +13,21 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+
+__all__ = ["QUICK", "SLOW", "Counter", "Gauge", "Histogram", "Meters", "Metric", "Samples"]
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +62,18 @@ class Metric:
 
 
 class Meters:
-    """The metrics of one process. The same metric may be asked for by several services, and is one."""
+    """The metrics of one process. The same metric may be asked for by several services, and is one.
+
+    Those that Prometheus' client has for every process (`process_…`: CPU, memory, file descriptors; `python_…`: the
+    garbage collector) are in the registry as well.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         # One more series for each, with the time it was made: nobody asks for that.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
         self._clock = clock
         self._made: dict[str, tuple[Metric, Counter | Gauge | Histogram | _Sampled]] = {}
         self._refreshers: list[Callable[[], Awaitable[None]]] = []

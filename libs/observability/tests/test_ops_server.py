@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from observability import OpsServer
-from prometheus_client import CollectorRegistry, Counter
+from observability import Meters, Metric, OpsServer
 
 
 class Database:
@@ -26,15 +25,24 @@ def database() -> Database:
 
 
 @pytest.fixture
-def registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    Counter("runs_claimed", "Runs claimed.", registry=registry).inc(3)
-    return registry
+def loop() -> Database:
+    return Database()
+
+
+CLAIMED = Metric(name="runs_claimed_total", kind="counter", help="Runs claimed.")
 
 
 @pytest.fixture
-async def client(database: Database, registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
-    server = OpsServer(0, {"database": database.check, "kafka": lambda: None}, registry=registry)
+def meters() -> Meters:
+    meters = Meters()
+    meters.counter(CLAIMED).inc(3)
+    return meters
+
+
+@pytest.fixture
+async def client(database: Database, loop: Database, meters: Meters) -> AsyncIterator[httpx.AsyncClient]:
+    checks = {"database": database.check, "kafka": lambda: None}
+    server = OpsServer(0, checks, alive={"event_loop": loop.check}, meters=meters)
     await server.start()
     assert server.port != 0
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
@@ -46,6 +54,14 @@ async def test_healthz_answers_even_when_something_is_missing(client: httpx.Asyn
     database.missing = "not connected"
     reply = await client.get("/healthz")
     assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
+
+
+async def test_healthz_names_what_only_a_new_process_can_mend(client: httpx.AsyncClient, loop: Database) -> None:
+    loop.missing = "it has not turned for 12 s"
+    reply = await client.get("/healthz")
+    assert reply.status_code == 503
+    assert reply.json() == {"status": "failing", "failing": {"event_loop": "it has not turned for 12 s"}}
+    assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_readyz_names_what_is_missing_as_of_now(client: httpx.AsyncClient, database: Database) -> None:
@@ -60,7 +76,7 @@ async def test_a_check_that_raises_makes_not_ready_and_its_text_stays_inside() -
     def broken() -> str | None:
         raise RuntimeError("postgresql://user:password@host")
 
-    server = OpsServer(0, {"database": broken}, registry=CollectorRegistry())
+    server = OpsServer(0, {"database": broken})
     await server.start()
     async with httpx.AsyncClient() as client:
         reply = await client.get(f"http://127.0.0.1:{server.port}/readyz")
@@ -72,6 +88,7 @@ async def test_a_check_that_raises_makes_not_ready_and_its_text_stays_inside() -
 async def test_metrics_in_both_text_formats(client: httpx.AsyncClient) -> None:
     reply = await client.get("/metrics")
     assert "runs_claimed_total 3.0" in reply.text
+    assert "process_cpu_seconds_total" in reply.text
     assert reply.headers["content-type"].startswith("text/plain")
     openmetrics = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
     assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")

@@ -4,17 +4,22 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import structlog
 from event_bus import EventBus
 from event_bus.kafka import KafkaBus
-from event_bus.kafka_settings import KafkaSettings
-from observability import OpsServer, configure_logging
+from observability import Heartbeat, Meters, OpsServer, configure_logging
+from observability.tracing import configure_tracing
 
+from service_process.bus_metrics import show_bus
+from service_process.handling import handling
 from service_process.settings import ProcessSettings
 
 log = structlog.get_logger(__name__)
+
+Build: TypeAlias = Callable[[EventBus, Meters], "Service"]
+"""Makes the service on a bus that is not started yet, and counts in the meters; called on the event loop."""
 
 REST_SECONDS = 15.0
 """One deadline after a service's own drain for everything else: running handlers, the ops port, the bus."""
@@ -44,20 +49,24 @@ class Service(Protocol):
 def run_process(
     name: str,
     settings: ProcessSettings,
-    build: Callable[[EventBus], Service],
+    build: Build,
     *,
     drain_seconds: float = 0.0,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 if the service failed by itself.
 
-    `build` makes the service on a bus that is not started yet; it is called on the event loop. `drain_seconds` is how
-    long the service's own drain may take. `loop_factory` is for another event loop (uvloop).
+    `drain_seconds` is how long the service's own drain may take. `loop_factory` is for another event loop (uvloop).
     """
     configure_logging(name, settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        bus = KafkaBus(_kafka(name, settings))
-        return runner.run(serve(name, settings, bus, build, drain_seconds=drain_seconds, started=_spare_the_collector))
+    tracing = configure_tracing(name)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            bus = KafkaBus(settings.kafka_settings(name), around=handling)
+            serving = serve(name, settings, bus, build, drain_seconds=drain_seconds, started=_spare_the_collector)
+            return runner.run(serving)
+    finally:
+        tracing.stop()
 
 
 def _spare_the_collector() -> None:
@@ -70,24 +79,11 @@ def _spare_the_collector() -> None:
     gc.freeze()
 
 
-def _kafka(client_id: str, settings: ProcessSettings) -> KafkaSettings:
-    password = settings.kafka_sasl_password
-    return KafkaSettings(
-        bootstrap_servers=settings.kafka_bootstrap,
-        client_id=client_id,
-        security_protocol=settings.kafka_security_protocol,
-        sasl_mechanism=settings.kafka_sasl_mechanism,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=password.get_secret_value() if password else None,
-        ca_file=settings.kafka_ca_file,
-    )
-
-
 async def serve(
     name: str,
     settings: ProcessSettings,
     bus: EventBus,
-    build: Callable[[EventBus], Service],
+    build: Build,
     *,
     drain_seconds: float = 0.0,
     started: Callable[[], None] = lambda: None,
@@ -97,8 +93,18 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    service = build(bus)
-    ops = OpsServer(settings.ops_port, service.checks(), settings.ops_host)
+    meters = Meters()
+    show_bus(bus, meters)
+    heartbeat = Heartbeat(meters)
+    service = build(bus, meters)
+    ops = OpsServer(
+        settings.ops_port,
+        {"publishing": bus.check, **service.checks()},
+        settings.ops_host,
+        alive={"event_loop": heartbeat.check, "event_bus": bus.check_alive, "service": lambda: _died(service)},
+        meters=meters,
+    )
+    heartbeat.start()
     serving = asyncio.create_task(_start(name, bus, service, ops, started), name="serving")
     signalled = asyncio.create_task(stopping.wait(), name="signals")
     try:
@@ -108,6 +114,7 @@ async def serve(
         serving.cancel()
         signalled.cancel()
         await asyncio.gather(serving, signalled, return_exceptions=True)
+        await heartbeat.stop()
         await _drain(bus, service, ops, drain_seconds + REST_SECONDS)
 
 
@@ -122,6 +129,13 @@ async def _start(
     started()
     log.info("ready", action="started", service_name=name, ops_port=ops.port)
     return await service.failed
+
+
+def _died(service: Service) -> str | None:
+    if not service.failed.done():
+        return None
+    cause = service.failed.result()
+    return str(cause) or type(cause).__name__
 
 
 def _exit_code(serving: asyncio.Task[BaseException]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 from event_bus import EventBus
 from event_bus.in_process import InProcessBus
+from observability import Meters
 from service_process import ProcessSettings, serve
 
 
@@ -36,7 +37,7 @@ class WatchedBus(InProcessBus):
 
 
 async def test_a_service_that_cannot_stop_keeps_the_bus_and_the_ops_port_from_nothing() -> None:
-    def build(_: EventBus) -> BrokenService:
+    def build(_: EventBus, __: Meters) -> BrokenService:
         return BrokenService()
 
     bus = WatchedBus()

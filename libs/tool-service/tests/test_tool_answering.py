@@ -9,8 +9,11 @@ import pytest
 import structlog
 from event_bus import Outcome, OutgoingRecord, PublishError, Unavailable
 from message_contracts import Message, codec
+from observability import Meters
+from prometheus_client import generate_latest
 from tool_service import ToolContext, ToolError, ToolService
 from tool_service.answering import Answering
+from tool_service.metrics import TOOL_METRICS, ToolMeter
 from tool_service.recent_answers import RecentAnswers
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -93,7 +96,14 @@ class Desk:
             """Returns half a surrogate pair, as it may come out of another program's JSON."""
             return "a\ud800b"
 
-        self.answering = Answering(service.functions, self.publisher, clock=lambda: self.now, recent=self.recent)
+        self.meters = Meters()
+        self.answering = Answering(
+            service.functions,
+            self.publisher,
+            clock=lambda: self.now,
+            recent=self.recent,
+            meter=ToolMeter(self.meters),
+        )
 
     async def handle(self, message: Message) -> Message:
         await self.answering.handle(message)
@@ -224,7 +234,13 @@ async def test_a_function_knows_how_much_time_is_left() -> None:
         left.append(context.time_left())
         return ""
 
-    answering = Answering(service.functions, ScriptedPublisher(), clock=lambda: NOW, recent=RecentAnswers())
+    answering = Answering(
+        service.functions,
+        ScriptedPublisher(),
+        clock=lambda: NOW,
+        recent=RecentAnswers(),
+        meter=ToolMeter(Meters()),
+    )
     await answering.handle(call("look", seconds=7))
     await answering.handle(call("look", seconds=70, call_id="call_2"))
     assert left == [7, 20]
@@ -340,3 +356,21 @@ def test_old_answers_are_forgotten_by_number_and_by_size() -> None:
     recent.put(("t", "r", "large"), record(85))
     assert recent.get(("t", "r", "2")) is None
     assert recent.get(("t", "r", "1")) is not None, "what was used last stays longest"
+
+
+async def test_every_metric_of_the_list_counts_calls_by_service_function_and_outcome() -> None:
+    desk = Desk()
+    await desk.handle(call("find", '{"title": "x"}', call_id="call_1"))
+    await desk.handle(call("fail", '{"how": "told"}', call_id="call_2"))
+    await desk.handle(call("find", '{"title": "x"}', call_id="call_3", seconds=-1))
+    await desk.handle(call("invented_by_a_model", call_id="call_4"))
+    await desk.handle(call("find", '{"title": "x"}', call_id="call_1"))  # a repeat is not executed again
+    lines = generate_latest(desk.meters.registry).decode().splitlines()
+    (metric,) = TOOL_METRICS
+    counts = {line.removeprefix(f"{metric.name}_count") for line in lines if line.startswith(f"{metric.name}_count")}
+    assert counts == {
+        '{function="find",outcome="completed",service="library"} 1.0',
+        '{function="fail",outcome="failed",service="library"} 1.0',
+        '{function="find",outcome="deadline_exceeded",service="library"} 1.0',
+        '{function="unknown",outcome="failed",service="library"} 1.0',
+    }

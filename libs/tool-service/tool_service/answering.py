@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 import structlog
 from event_bus import Message, OutgoingRecord, Publisher, Unavailable
 from message_contracts import InvalidMessage
+from observability.tracing import Span, span
 
 from tool_service import calls, errors
 from tool_service.calls import ToolCall
 from tool_service.context import ToolContext
 from tool_service.errors import ToolError
 from tool_service.function import ToolFunction
+from tool_service.metrics import UNKNOWN, ToolMeter
 from tool_service.recent_answers import Key, RecentAnswers
 
 log = structlog.get_logger(__name__)
@@ -35,11 +37,13 @@ class Answering:
         *,
         clock: Callable[[], datetime],
         recent: RecentAnswers,
+        meter: ToolMeter,
     ) -> None:
         self._functions = functions
         self._publisher = publisher
         self._clock = clock
         self._recent = recent
+        self._meter = meter
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._executions: set[asyncio.Task[str]] = set()
 
@@ -106,18 +110,26 @@ class Answering:
         return False
 
     async def _execute(self, call: ToolCall) -> OutgoingRecord:
+        known = call.function if call.function in self._functions else UNKNOWN
         began = self._clock()
-        try:
-            output = await self._output(call, began)
-            record = calls.completed(call, output, self._clock())
-        except InvalidMessage:  # JSON escapes can make a record too large that has a short enough output
-            return self._failed(call, _too_large(call), began)
-        except ToolError as error:
-            return self._failed(call, error, began)
-        log.info("answered", action="tool_call_completed", seconds=self._seconds_since(began), **_names(call))
+        with span(f"tool {known}", attributes={"threadworks.tool_call_id": call.call_id}) as execution:
+            try:
+                output = await self._output(call, began)
+                record = calls.completed(call, output, self._clock())
+            except InvalidMessage:  # JSON escapes can make a record too large that has a short enough output
+                return self._failed(call, _too_large(call), began, execution)
+            except ToolError as error:
+                return self._failed(call, error, began, execution)
+        seconds = self._seconds_since(began)
+        log.info("answered", action="tool_call_completed", seconds=seconds, **_names(call))
+        self._meter.called(call.service, known, "completed", seconds)
         return record
 
-    def _failed(self, call: ToolCall, error: ToolError, began: datetime) -> OutgoingRecord:
+    def _failed(self, call: ToolCall, error: ToolError, began: datetime, execution: Span) -> OutgoingRecord:
+        outcome = "deadline_exceeded" if error.code == errors.DEADLINE_EXCEEDED else "failed"
+        known = call.function if call.function in self._functions else UNKNOWN
+        self._meter.called(call.service, known, outcome, self._seconds_since(began))
+        execution.failed(outcome)
         log.info(
             "answered with a failure",
             action="tool_call_failed",

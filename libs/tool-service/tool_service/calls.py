@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from event_bus import OutgoingRecord
 from message_contracts import Message, catalogue, codec
+from observability.trace_context import current_traceparent
 
 from tool_service.errors import ToolError
 from tool_service.function import ToolFunction
@@ -89,7 +90,7 @@ def _answer(type_: str, call: ToolCall, content: dict[str, Any], now: datetime) 
         time=now,
         correlation_id=call.run_id,
         causation_id=call.event_id,
-        traceparent=call.traceparent,
+        traceparent=current_traceparent() or call.traceparent,
     )
     return _record(message, call.thread_id)
 

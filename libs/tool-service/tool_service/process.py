@@ -30,8 +30,13 @@ def run(service: ToolService, *, lifespan: AbstractAsyncContextManager[object] |
     exit_code = run_process(
         service.name,
         settings,
-        lambda bus: ToolServiceRunner(
-            service.name, service.functions, bus, concurrency=settings.tool_concurrency, lifespan=lifespan
+        lambda bus, meters: ToolServiceRunner(
+            service.name,
+            service.functions,
+            bus,
+            concurrency=settings.tool_concurrency,
+            lifespan=lifespan,
+            meters=meters,
         ),
     )
     raise SystemExit(exit_code)

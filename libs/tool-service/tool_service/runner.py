@@ -11,12 +11,14 @@ from functools import cached_property
 
 from event_bus import EventBus, Subscription
 from message_contracts import catalogue
+from observability import Meters
 
 from tool_service import calls
 from tool_service.announcing import EVERY, Announcing
 from tool_service.answering import Answering
 from tool_service.context import utc_now
 from tool_service.function import ToolFunction
+from tool_service.metrics import ToolMeter
 from tool_service.recent_answers import RecentAnswers
 
 
@@ -25,6 +27,7 @@ class ToolServiceRunner:
 
     The bus must be started before and stopped after it. `concurrency` is how many calls of one partition are worked on
     at once, `announce_every` in seconds; `lifespan` is entered before the first call and left after the last one.
+    `meters` are those of the process.
     """
 
     def __init__(
@@ -37,13 +40,15 @@ class ToolServiceRunner:
         announce_every: float = EVERY,
         lifespan: AbstractAsyncContextManager[object] | None = None,
         clock: Callable[[], datetime] = utc_now,
+        meters: Meters | None = None,
     ) -> None:
         self._name = name
         self._bus = bus
         self._concurrency = concurrency
         self._lifespan = lifespan
         functions = dict(functions)
-        self._answering = Answering(functions, bus.publisher, clock=clock, recent=RecentAnswers())
+        meter = ToolMeter(Meters() if meters is None else meters)
+        self._answering = Answering(functions, bus.publisher, clock=clock, recent=RecentAnswers(), meter=meter)
         self._announcing = Announcing(
             bus.publisher,
             lambda now: calls.announcement(name, functions.values(), now),

@@ -16,7 +16,7 @@ def main() -> int:
     return run_process(
         "gateway",
         process,
-        lambda bus: build(settings, bus),
+        lambda bus, meters: build(settings, bus, meters),
         drain_seconds=DRAIN_SECONDS,
         loop_factory=uvloop.new_event_loop,
     )

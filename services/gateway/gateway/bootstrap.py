@@ -8,7 +8,7 @@ import time
 
 from event_bus import EventBus
 from file_store import FileStore, open_file_store
-from observability import register_secret
+from observability import Meters, register_secret
 from run_engine.lease import LEASE
 from run_engine.process import EngineProcess
 from run_engine.store import (
@@ -31,6 +31,7 @@ from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
 from gateway.adapters.delta_tail import tails_on
+from gateway.adapters.metrics import RequestMeter
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
@@ -57,8 +58,13 @@ from gateway.entrypoints.service import Gateway
 from gateway.settings import GatewaySettings
 
 
-def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
-    """Return the service, to be started on a started bus. Call it inside the event loop. Raises OSError."""
+def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None) -> Gateway:
+    """Return the service, to be started on a started bus; it counts in `meters`. Raises OSError.
+
+    Call it inside the event loop.
+    """
+    meters = Meters() if meters is None else meters
+    requests = RequestMeter(meters)
     stored = open_file_store(settings.files_url, settings.data_dir)
     if settings.openai_api_key is not None:
         register_secret(settings.openai_api_key.get_secret_value())
@@ -80,7 +86,7 @@ def build(settings: GatewaySettings, bus: EventBus) -> Gateway:
         draining = Draining()
         dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
         return HttpServer(
-            build_app(dialects, largest_body=settings.largest_body, draining=draining),
+            build_app(dialects, largest_body=settings.largest_body, draining=draining, meter_of=requests.of),
             host=settings.host,
             port=settings.port,
             listen_fd=settings.listen_fd,

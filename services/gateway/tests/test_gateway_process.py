@@ -32,7 +32,9 @@ async def run_to_its_end(**settings: Any) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str], httpx.AsyncClient]]:
+async def running(
+    until: str = "started", **settings: Any
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str], httpx.AsyncClient]]:
     """A process with its lines of log, and a client of its ops port, once it is ready."""
     ops_port = free_port()
     listen_fd = settings.get("listen_fd")
@@ -54,7 +56,7 @@ async def running(**settings: Any) -> AsyncIterator[tuple[asyncio.subprocess.Pro
     reading = asyncio.create_task(read())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ops_port}") as ops, asyncio.timeout(60):
         try:
-            while not any('"action":"started"' in line for line in lines):
+            while not any(f'"action":"{until}"' in line for line in lines):
                 assert process.returncode is None, lines
                 await asyncio.sleep(0.05)
             yield process, lines, ops
@@ -108,7 +110,10 @@ async def test_a_process_without_kafka_serves_says_nothing_secret_and_ends_well(
     settings = {"database_url": migrated_url, "kafka_bootstrap": f"127.0.0.1:{free_port()}"}
     async with running(**settings, listen_fd=listener.fileno()) as (process, lines, ops):
         listener.close()
-        assert (await ops.get("/readyz")).status_code == 200
+        ready = await ops.get("/readyz")
+        told = {"publishing": f"Kafka at {settings['kafka_bootstrap']} was not reached yet"}
+        assert (ready.status_code, ready.json()) == (503, {"missing": told})
+        assert (await ops.get("/healthz")).status_code == 200
         async with httpx.AsyncClient(base_url=url, headers=headers) as http:
             body = {"messages": [{"role": "user", "content": "my secret is Zwiebelkuchen"}]}
             thread = await http.post("/threads", json=body)
@@ -123,6 +128,19 @@ async def test_a_process_without_kafka_serves_says_nothing_secret_and_ends_well(
         assert secret not in log
     assert await caller.count("messages") == 1
     assert await caller.count("outbox") == 1, "what was not published waits for the next process"
+
+
+async def test_a_database_that_is_away_at_the_start_is_waited_for_and_named(migrated_url: str) -> None:
+    away = f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/threadworks"
+    settings = {"database_url": away, "kafka_bootstrap": f"127.0.0.1:{free_port()}", "port": 0}
+    async with running("database_waiting", **settings) as (process, lines, ops):
+        missing = (await ops.get("/readyz")).json()["missing"]
+        assert missing["gateway"] == "the database is not connected"
+        assert (await ops.get("/healthz")).status_code == 200, "a new process would not find it either"
+        assert "threadworks_event_loop_lag_seconds" in (await ops.get("/metrics")).text
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    assert "hunter2" not in "".join(lines)
 
 
 async def test_a_process_that_dies_between_the_commit_and_the_reply(migrated_url: str, caller: Any) -> None:

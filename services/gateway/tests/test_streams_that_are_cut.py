@@ -162,7 +162,7 @@ async def test_nothing_is_left_of_them(busy: Busy, hub: Hub) -> None:
         if cut == 0:
             gone.set()
         method = "HEAD" if number % 50 == 0 else "GET"
-        await StreamResponse(reply, closing=False)({"type": "http", "method": method}, receive, send)
+        await StreamResponse(reply, "req_1", closing=False)({"type": "http", "method": method}, receive, send)
 
     async def killed(number: int) -> None:
         task = asyncio.create_task(one(number))

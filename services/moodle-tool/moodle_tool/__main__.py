@@ -16,7 +16,7 @@ def main() -> int:
     return run_process(
         "moodle-tool",
         process,
-        lambda bus: build(settings, bus, concurrency=process.tool_concurrency),
+        lambda bus, meters: build(settings, bus, meters, concurrency=process.tool_concurrency),
         loop_factory=uvloop.new_event_loop,
     )
 

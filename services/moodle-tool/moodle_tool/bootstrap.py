@@ -6,23 +6,31 @@
 from zoneinfo import ZoneInfo
 
 from event_bus import EventBus
-from observability import register_secret
+from observability import Meters, register_secret
 from tool_service import ToolServiceRunner
 
+from moodle_tool.adapters.metrics import MoodleMeter
 from moodle_tool.adapters.moodle_client import MoodleClient
 from moodle_tool.application.read_course import ReadCourse
 from moodle_tool.entrypoints.tool_functions import moodle_tools
 from moodle_tool.settings import MoodleToolSettings
 
 
-def build(settings: MoodleToolSettings, bus: EventBus, *, concurrency: int = 16) -> ToolServiceRunner:
-    """Return the service, to be started on a started bus. `concurrency` is calls at once per partition."""
+def build(
+    settings: MoodleToolSettings, bus: EventBus, meters: Meters | None = None, *, concurrency: int = 16
+) -> ToolServiceRunner:
+    """Return the service, to be started on a started bus; it counts in `meters`.
+
+    `concurrency` is calls at once per partition.
+    """
+    meters = Meters() if meters is None else meters
     register_secret(settings.moodle_token.get_secret_value())
     client = MoodleClient(
         base_url=str(settings.moodle_base_url),
         token=settings.moodle_token,
         request_timeout=settings.moodle_request_timeout,
+        meter=MoodleMeter(meters),
     )
     read_course = ReadCourse(client, zone=ZoneInfo(settings.moodle_time_zone), text_limit=settings.moodle_text_limit)
     tools = moodle_tools(read_course, timeout=settings.moodle_call_timeout)
-    return ToolServiceRunner(tools.name, tools.functions, bus, concurrency=concurrency, lifespan=client)
+    return ToolServiceRunner(tools.name, tools.functions, bus, concurrency=concurrency, lifespan=client, meters=meters)

@@ -11,6 +11,7 @@ from message_contracts import catalogue, codec
 from moodle_simulator import DEMO_TOKEN
 from moodle_tool.bootstrap import build
 from moodle_tool.settings import MoodleToolSettings
+from observability import Meters
 from pydantic import HttpUrl, SecretStr
 
 PATIENCE = 30.0
@@ -19,12 +20,12 @@ PATIENCE = 30.0
 class Bench:
     """The service built by its own composition root; `call` publishes a call and returns its answer."""
 
-    def __init__(self, base_url: str, *, call_timeout: float = 20.0) -> None:
+    def __init__(self, base_url: str, *, call_timeout: float = 20.0, meters: Meters | None = None) -> None:
         settings = MoodleToolSettings(
             moodle_base_url=HttpUrl(base_url), moodle_token=SecretStr(DEMO_TOKEN), moodle_call_timeout=call_timeout
         )
         self.bus = InProcessBus()
-        self.service = build(settings, self.bus)
+        self.service = build(settings, self.bus, meters)
         self.announcements: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: dict[str, asyncio.Future[Message]] = {}
         self._number = 0
@@ -77,6 +78,14 @@ class Bench:
         record = OutgoingRecord(topic=topic, key=b"one partition", value=encoded.value, headers=encoded.headers)
         assert await self.bus.publisher.publish([record]) == [None]
         return await asyncio.wait_for(self._answers[call_id], PATIENCE)
+
+    async def unreadable_call(self) -> None:
+        """Publish what is no message; return when it is a dead letter."""
+        topic, place = catalogue.topic_of("threadworks.tool-call.requested.v1", service="moodle"), b"one partition"
+        assert await self.bus.publisher.publish([OutgoingRecord(topic=topic, key=place, value=b"?")]) == [None]
+        async with asyncio.timeout(PATIENCE):
+            while not any(ending == "dead_lettered" for _, _, ending in self.bus.consumed()):
+                await asyncio.sleep(0)
 
     async def _answered(self, message: Message) -> None:
         self._answers[message.subject].set_result(message)

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from moodle_simulator import DEMO_TOKEN, MoodleSimulator, Recordings, token_of
+from moodle_tool.adapters.metrics import MoodleMeter
 from moodle_tool.adapters.moodle_client import MoodleClient
 from moodle_tool.application.errors import MoodleError
+from observability import Meters
 from pydantic import SecretStr
 
 RECORDINGS = Recordings.load()
@@ -39,7 +41,11 @@ def client(
         pass
 
     return MoodleClient(
-        base_url=base_url, token=SecretStr(token), request_timeout=request_timeout, sleep=sleep or no_pause
+        base_url=base_url,
+        token=SecretStr(token),
+        request_timeout=request_timeout,
+        meter=MoodleMeter(Meters()),
+        sleep=sleep or no_pause,
     )
 
 

@@ -18,7 +18,7 @@ def main() -> int:
     return run_process(
         NAME,
         process,
-        lambda bus: build(settings, bus),
+        lambda bus, meters: build(settings, bus, meters),
         drain_seconds=longest_stop(settings.drain_seconds),
         loop_factory=uvloop.new_event_loop,
     )

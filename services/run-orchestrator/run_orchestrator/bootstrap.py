@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from event_bus import EventBus
 from file_store import open_file_store
-from observability import register_secret
+from observability import Meters, register_secret
 from run_engine.domain import ids
 from run_engine.process import EngineProcess
 from run_engine.store.answers import Answers
@@ -43,8 +43,12 @@ from run_orchestrator.entrypoints.service import Parts, Service
 from run_orchestrator.settings import OrchestratorSettings
 
 
-def build(settings: OrchestratorSettings, bus: EventBus) -> Service:
-    """Return the service, to be started on a started bus. Call it while the event loop runs. Raises OSError."""
+def build(settings: OrchestratorSettings, bus: EventBus, meters: Meters | None = None) -> Service:
+    """Return the service, to be started on a started bus; it counts in `meters`. Raises OSError.
+
+    Call it while the event loop runs.
+    """
+    meters = Meters() if meters is None else meters
     stored = open_file_store(settings.files_url, settings.data_dir)
     url, key = settings.database_url.get_secret_value(), settings.openai_api_key
     register_secret(key.get_secret_value())

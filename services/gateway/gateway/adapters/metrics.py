@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from observability.metrics import QUICK, Metric
+from observability.metrics import QUICK, Counter, Histogram, Meters, Metric
 from observability.process_metrics import PROCESS_METRICS
 from run_engine.outbox.metrics import RELAY_METRICS
 from run_engine.store.metrics import STORE_METRICS
@@ -38,4 +38,50 @@ WAITS: Final = Metric(
 )
 """Of the dialects that answer with the end of a run."""
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+
 METRICS: Final = (REQUESTS, DURATION, STREAMS, WAITS, *STORE_METRICS, *RELAY_METRICS, *PROCESS_METRICS)
+
+
+class RequestMeter:
+    """Counts the replies of all paths."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._requests = meters.counter(REQUESTS)
+        self._durations = meters.histogram(DURATION)
+
+    def of(self, dialect: str, route: str) -> "RouteMeter":
+        """Return what counts the replies of one path."""
+        return RouteMeter(self._requests, self._durations, dialect, route)
+
+
+class RouteMeter:
+    """Counts the replies of one path."""
+
+    def __init__(self, requests: Counter, durations: Histogram, dialect: str, route: str) -> None:
+        self._requests = requests
+        self._durations = durations
+        self._dialect = dialect
+        self._route = route
+        # Finding a series by its labels costs three times as much as counting in it.
+        self._found: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def answered(self, method: str, status: int, seconds: float | None) -> None:
+        """Count a reply."""
+        found = self._found.get((method, status))
+        if found is None:
+            found = self._find(method, status)
+        found[0].inc()
+        if seconds is not None:
+            found[1].observe(seconds)
+
+    def _find(self, method: str, status: int) -> tuple[Counter, Histogram]:
+        # What is no method of HTTP is whatever a client wrote.
+        known = method if method in _METHODS else "other"
+        found = (
+            self._requests.labels(self._dialect, self._route, known, str(status)),
+            self._durations.labels(self._dialect, self._route, known),
+        )
+        if known == method:
+            self._found[method, status] = found
+        return found

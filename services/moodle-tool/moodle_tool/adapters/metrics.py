@@ -9,7 +9,7 @@ from tool_service.metrics import TOOL_METRICS
 MOODLE_REQUESTS: Final = Metric(
     name="threadworks_moodle_request_duration_seconds",
     kind="histogram",
-    help="Seconds that one request to Moodle took, by outcome: ok, or the code of the failure.",
+    help="Seconds that one request to Moodle took, by outcome: ok, interrupted, or the code of the failure.",
     labels=("outcome",),
     buckets=QUICK,
 )
@@ -25,5 +25,5 @@ class MoodleMeter:
         self._requests = meters.histogram(MOODLE_REQUESTS)
 
     def requested(self, seconds: float, outcome: str) -> None:
-        """Count a request with the code of its failure, or `ok`."""
+        """Count a request with the code of its failure, or `ok`, or `interrupted`."""
         self._requests.labels(outcome).observe(seconds)

@@ -6,14 +6,17 @@ The call only reads, so it is repeated after a failure that may pass, as long as
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import httpx
 import structlog
+from observability.tracing import span
 from pydantic import SecretStr
 
 from moodle_tool.adapters.course_contents import read_contents
+from moodle_tool.adapters.metrics import MoodleMeter
 from moodle_tool.adapters.moodle_errors import REPLY_TOO_LARGE, TIMED_OUT, UNEXPECTED_REPLY, UNREACHABLE
 from moodle_tool.adapters.moodle_replies import read_reply
 from moodle_tool.application.course import Course
@@ -41,12 +44,14 @@ class MoodleClient:
         base_url: str,
         token: SecretStr,
         request_timeout: float,
+        meter: MoodleMeter,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`base_url` is Moodle's address without /webservice; `request_timeout` limits one attempt, in seconds."""
         self._url = base_url.rstrip("/") + "/webservice/rest/server.php"
         self._token = token
         self._request_timeout = request_timeout
+        self._meter = meter
         self._sleep = sleep
         # A proxy from the environment is for the outside world, never for a Moodle on this machine.
         local = httpx.URL(base_url).host in {"127.0.0.1", "::1", "localhost"}
@@ -78,7 +83,7 @@ class MoodleClient:
         end = clock() + time_left - _RESERVE
         for attempt, pause in enumerate((*_PAUSES, None), start=1):
             try:
-                return await self._attempt(function, parameters, min(self._request_timeout, end - clock()))
+                return await self._measured(function, parameters, min(self._request_timeout, end - clock()))
             except MoodleError as error:
                 wait = None if pause is None else max(error.retry_after or 0.0, pause * random.uniform(0.75, 1.25))  # noqa: S311
                 if not error.retryable or wait is None or clock() + wait >= end:
@@ -88,6 +93,21 @@ class MoodleClient:
                 )
             await self._sleep(wait)
         raise AssertionError("the last attempt either returns or raises")
+
+    async def _measured(self, function: str, parameters: dict[str, str], time_limit: float) -> Any:
+        began = time.monotonic()
+        outcome = "interrupted"
+        with span(f"Moodle {function}", "client", {"http.request.method": "POST"}) as request:
+            try:
+                reply = await self._attempt(function, parameters, time_limit)
+                outcome = "ok"
+            except MoodleError as error:
+                outcome = error.code
+                request.failed(outcome)
+                raise
+            finally:
+                self._meter.requested(time.monotonic() - began, outcome)
+        return reply
 
     async def _attempt(self, function: str, parameters: dict[str, str], time_limit: float) -> Any:
         form = {

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, NamedTuple
-from uuid import uuid4
 
 import structlog
 from fastapi import Response
@@ -29,9 +28,9 @@ class BytesReply(NamedTuple):
 class BytesResponse(Response):
     """A `BytesReply` on its way. It stops when the client goes; where the pieces break off, so does the connection."""
 
-    def __init__(self, reply: BytesReply, *, closing: bool) -> None:
+    def __init__(self, reply: BytesReply, request_id: str, *, closing: bool) -> None:
         # Deliberately without the base class's own, which would build its headers again.
-        self.request_id = f"req_{uuid4().hex}"
+        self.request_id = request_id
         self.status_code = reply.status
         self.background = None
         self._pieces = reply.pieces

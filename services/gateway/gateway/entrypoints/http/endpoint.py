@@ -9,9 +9,12 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol, TypeAlias
+from uuid import uuid4
 
 import structlog
 from fastapi import Request, Response
+from observability.log_context import LogContext
+from observability.tracing import span_of, spans_are_made
 from starlette.requests import ClientDisconnect
 
 from gateway.entrypoints.http.body import BodyTooLarge
@@ -52,6 +55,14 @@ class Dialect(Protocol):
         ...
 
 
+class RouteMeter(Protocol):
+    """Counts the replies to the requests of one path."""
+
+    def answered(self, method: str, status: int, seconds: float | None) -> None:
+        """Count a reply; `seconds` since the request, where that is known."""
+        ...
+
+
 class Draining:
     """Whether the server is about to stop. Replies then ask for the connection to be closed."""
 
@@ -70,9 +81,11 @@ class Endpoint:
         template: str,
         largest_body: int,
         draining: Draining,
+        meter: RouteMeter,
         keyed: KeyedRequests | None = None,
     ) -> None:
         self._dialect = dialect
+        self._meter = meter
         self._handlers = dict(handlers)
         if "GET" in handlers:
             self._handlers["HEAD"] = handlers["GET"]
@@ -89,23 +102,42 @@ class Endpoint:
     async def respond(self, request: Request) -> Response:
         """Answer one request, whatever is raised on the way."""
         began = time.monotonic()
+        headers: Headers = dict(request.scope["headers"])
+        request_id = _new_request_id()
+        with LogContext(request_id=request_id):
+            sent = headers.get(b"traceparent")
+            if sent is None and not spans_are_made():
+                return await self._respond(request, headers, request_id, began)
+            traceparent = None if sent is None else sent.decode("latin-1")
+            attributes = {"http.request.method": request.method, "http.route": self._template}
+            with span_of(traceparent, f"{request.method} {self._template}", "server", attributes) as this:
+                response = await self._respond(request, headers, request_id, began)
+                this.says("http.response.status_code", response.status_code)
+                if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    this.failed(str(response.status_code))
+                return response
+
+    async def _respond(self, request: Request, headers: Headers, request_id: str, began: float) -> Response:
         try:
-            reply = await self._answer(request)
+            reply = await self._answer(request, headers)
         except ClientDisconnect:
             return NobodyListens()
         except Exception as error:  # noqa: BLE001 - the dialect has a reply for everything, and nothing else may answer
-            return self.refuse(request, error, began)
-        return self._response(request, reply, began)
+            return self.refuse(request, error, request_id, began)
+        return self._response(request, reply, request_id, began)
 
-    def refuse(self, request: Request, error: Exception, began: float | None = None) -> Response:
+    def refuse(
+        self, request: Request, error: Exception, request_id: str | None = None, began: float | None = None
+    ) -> Response:
         """Return the dialect's reply to `error`."""
         reply = self._dialect.refuse(error, request.method, request.scope["path"])
-        response = self._response(request, reply, began, lingering=isinstance(error, BodyTooLarge))
+        lingering = isinstance(error, BodyTooLarge)
+        response = self._response(request, reply, request_id or _new_request_id(), began, lingering=lingering)
         if reply.status >= 500:
             self._log_failure(error, request.method, response.request_id, reply.status)
         return response
 
-    async def _answer(self, request: Request) -> Reply | BytesReply | StreamReply:
+    async def _answer(self, request: Request, headers: Headers) -> Reply | BytesReply | StreamReply:
         scope = request.scope
         handler = self._handlers.get(request.method)
         if handler is None:
@@ -114,7 +146,6 @@ class Endpoint:
             # Decoded, it would divide the path: an id that was encoded for its sake would reach another operation.
             # Names that may have slashes are the rest of their path, and reach nothing else.
             raise UnknownRoute
-        headers: Headers = dict(scope["headers"])
         tenant_id = await self._dialect.tenant_of(headers)
         call = Call(
             tenant_id=tenant_id,
@@ -132,24 +163,28 @@ class Endpoint:
         self,
         request: Request,
         reply: Reply | BytesReply | StreamReply,
+        request_id: str,
         began: float | None,
         *,
         lingering: bool = False,
     ) -> ReplyResponse | BytesResponse | StreamResponse:
         response: ReplyResponse | BytesResponse | StreamResponse
         if isinstance(reply, Reply):
-            response = ReplyResponse(reply, lingering=lingering, closing=lingering or self._draining.begun)
+            closing = lingering or self._draining.begun
+            response = ReplyResponse(reply, request_id, lingering=lingering, closing=closing)
         elif isinstance(reply, BytesReply):
-            response = BytesResponse(reply, closing=self._draining.begun)
+            response = BytesResponse(reply, request_id, closing=self._draining.begun)
         else:
-            response = StreamResponse(reply, closing=self._draining.begun)
+            response = StreamResponse(reply, request_id, closing=self._draining.begun)
+        taken = None if began is None else time.monotonic() - began
+        self._meter.answered(request.method, response.status_code, taken)
         log.debug(
             "request answered",
             action="request",
             method=request.method,
             route=self._template,
             status=response.status_code,
-            milliseconds=None if began is None else round((time.monotonic() - began) * 1000, 1),
+            milliseconds=None if taken is None else round(taken * 1000, 1),
             request_id=response.request_id,
         )
         return response
@@ -174,3 +209,7 @@ class Endpoint:
             action="request_failed",
             trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         )
+
+
+def _new_request_id() -> str:
+    return f"req_{uuid4().hex}"

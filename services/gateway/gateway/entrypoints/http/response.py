@@ -1,7 +1,5 @@
 """How replies leave: bytes that are ready to be sent, without rendering them again. Made by `endpoint`."""
 
-from uuid import uuid4
-
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
@@ -12,9 +10,9 @@ from gateway.entrypoints.http.exchange import Reply
 class ReplyResponse(Response):
     """A reply on its way. `lingering` takes in what the client still sends of a refused body before it ends."""
 
-    def __init__(self, reply: Reply, *, lingering: bool, closing: bool) -> None:
+    def __init__(self, reply: Reply, request_id: str, *, lingering: bool, closing: bool) -> None:
         # Deliberately without the base class's own: it would render the body and build its headers again.
-        self.request_id = f"req_{uuid4().hex}"
+        self.request_id = request_id
         self.status_code = reply.status
         self.background = None
         self.body = reply.body

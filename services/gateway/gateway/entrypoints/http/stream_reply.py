@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from fastapi import Response
@@ -23,9 +22,9 @@ _HEADERS: Final = (
 class StreamResponse(Response):
     """A stream on its way. It ends when the client goes; to a HEAD it tells its headers alone."""
 
-    def __init__(self, reply: StreamReply, *, closing: bool) -> None:
+    def __init__(self, reply: StreamReply, request_id: str, *, closing: bool) -> None:
         # Deliberately without the base class's own, which would build its headers again.
-        self.request_id = f"req_{uuid4().hex}"
+        self.request_id = request_id
         self.status_code = 200
         self.background = None
         self._events = reply.events
