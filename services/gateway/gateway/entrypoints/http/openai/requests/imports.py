@@ -12,6 +12,7 @@ import orjson
 from pydantic import ValidationError
 from run_engine.domain.imports import ImportedObject
 
+from gateway.entrypoints.http.json_values import NUL
 from gateway.entrypoints.http.openai.refusals import Refusal, clip
 from gateway.entrypoints.http.openai.requests.imported import Imported
 from gateway.entrypoints.http.openai.requests.imported_objects import (
@@ -22,7 +23,7 @@ from gateway.entrypoints.http.openai.requests.imported_objects import (
 )
 from gateway.entrypoints.http.openai.requests.imported_runs import ImportedRun
 from gateway.entrypoints.http.openai.requests.imported_steps import ImportedStep
-from gateway.entrypoints.http.openai.requests.parsing import NUL, no_object, refuse_depth, refuse_nul, unparsable
+from gateway.entrypoints.http.openai.requests.parsing import no_object, refuse_depth, refuse_nul, unparsable
 from gateway.entrypoints.http.openai.requests.wording import choices, refusal_of_violations, type_name
 
 MOST_OBJECTS: Final = 10_000

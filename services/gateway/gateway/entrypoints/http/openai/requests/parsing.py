@@ -1,25 +1,16 @@
 """From the bytes of a body to a request model. Called by the operations; raises `Refusal` for whatever is wrong."""
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
 from gateway.entrypoints.http.exchange import Call
+from gateway.entrypoints.http.json_values import DEEPEST, NUL, is_too_deep, path_to_nul
 from gateway.entrypoints.http.openai.refusals import Refusal, clip
 from gateway.entrypoints.http.openai.requests.fields import Body
 from gateway.entrypoints.http.openai.requests.wording import member_path, refusal_of_violations, type_name
-
-DEEPEST: Final = 100
-"""Levels of nesting that a body may have. No field of the API needs ten; a schema for a function may need some more,
-and what is stored has to be written as JSON again."""
-
-NUL: Final = rb"\u0000"
-"""A body without these bytes has no such character."""
-
-_CONTAINERS: Final = (dict, list)
 
 _JSON: Final = re.compile(rb"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;|$)", re.IGNORECASE)
 
@@ -88,18 +79,13 @@ def _require_json(content_type: bytes | None) -> None:
 
 def refuse_depth(value: Any) -> None:
     """Raise `Refusal` for what is nested too deep to be stored."""
-    # Empty containers are passed over: there may be millions, and one level more or less is no matter.
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _members(outer) if inner and isinstance(inner, _CONTAINERS)]
-        if not level:
-            return
-    raise Refusal(400, f"Invalid request body: it is nested deeper than {DEEPEST} levels.", code="invalid_value")
+    if is_too_deep(value):
+        raise Refusal(400, f"Invalid request body: it is nested deeper than {DEEPEST} levels.", code="invalid_value")
 
 
 def refuse_nul(value: Any) -> None:
-    """Raise `Refusal` for a text with U+0000 in it. PostgreSQL's texts hold every character but this one."""
-    path = _path_to_nul(value)
+    """Raise `Refusal` for a text with U+0000 in it."""
+    path = path_to_nul(value)
     if path is not None:
         name = member_path(path)
         raise Refusal(
@@ -108,26 +94,3 @@ def refuse_nul(value: Any) -> None:
             param=name,
             code="invalid_value",
         )
-
-
-def _path_to_nul(value: Any) -> tuple[str | int, ...] | None:
-    # Recursive, and so after the check of the depth. A path is only built on the way back from what was found.
-    if isinstance(value, str):
-        return () if "\x00" in value else None
-    pairs: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(value, dict):
-        named = next((key for key in value if "\x00" in key), None)
-        if named is not None:
-            return (named,)
-        pairs = value.items()
-    elif isinstance(value, list):
-        pairs = enumerate(value)
-    for place, inner in pairs:
-        found = _path_to_nul(inner)
-        if found is not None:
-            return (place, *found)
-    return None
-
-
-def _members(container: Any) -> Any:
-    return container.values() if isinstance(container, dict) else container
