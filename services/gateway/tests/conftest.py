@@ -29,6 +29,7 @@ from run_engine.store.migrate import migrate
 from run_engine.store.tenants import Tenants
 from starlette.types import ASGIApp
 from streaming_caller import Streaming
+from version_1_world import Version1
 
 # Not the outbox: the relay empties it meanwhile. Whatever writes there writes into one of these as well.
 _TABLES = ("assistants", "threads", "messages", "runs", "run_steps", "tool_calls", "run_events")
@@ -212,6 +213,14 @@ async def new_caller(
 @pytest_asyncio.fixture
 async def caller(new_caller: NewCaller) -> Caller:
     return await new_caller()
+
+
+@pytest_asyncio.fixture
+async def ruby(app: ASGIApp, caller: Caller) -> AsyncIterator[Version1]:
+    """The same tenant as a caller of version 1."""
+    world = Version1(app, caller)
+    yield world
+    await world.http.aclose()
 
 
 @pytest_asyncio.fixture

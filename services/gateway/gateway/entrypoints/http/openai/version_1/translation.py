@@ -3,26 +3,30 @@
 Called by `operations` and by `versions`.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.endpoint import Handler
 from gateway.entrypoints.http.exchange import Call, Reply, StreamReply
-from gateway.entrypoints.http.openai.requests.fields import Body
-from gateway.entrypoints.http.openai.requests.parsing import parse
+from gateway.entrypoints.http.openai.requests.parsing import load, parse
 from gateway.entrypoints.http.openai.version_1.presenters import in_version_1
+from gateway.entrypoints.http.openai.version_1.requests.translated import Translated
+
+Kind = TypeVar("Kind", bound=Translated)
 
 
-async def call_of_version_2(call: Call, kind: type[Body]) -> Call:
+async def read(call: Call, kind: type[Kind]) -> tuple[Kind, dict[str, Any]]:
+    """Return the body of a request, and what it is in version 2. Raises `Refusal` where it is no `kind`."""
+    body = await parse(call, kind)
+    return body, kind.as_version_2(load(await call.body()))
+
+
+async def call_of_version_2(call: Call, kind: type[Translated]) -> Call:
     """Return the same request with its body as version 2 has it. Raises `Refusal` where it is no `kind`."""
-    return with_body(call, as_version_2(await parse(call, kind)))
-
-
-def as_version_2(body: Body) -> dict[str, Any]:
-    """Return what version 2 would have been sent: what was given, translated by the models' own serializers."""
-    return body.model_dump(exclude_unset=True, by_alias=True)
+    _, translated = await read(call, kind)
+    return with_body(call, translated)
 
 
 def with_body(call: Call, body: dict[str, Any]) -> Call:

@@ -8,9 +8,8 @@ from gateway.entrypoints.http.openai.operations.assistants import AssistantOpera
 from gateway.entrypoints.http.openai.operations.replies import ok
 from gateway.entrypoints.http.openai.presenters import assistants
 from gateway.entrypoints.http.openai.requests import assistants as version_2
-from gateway.entrypoints.http.openai.requests.parsing import parse
 from gateway.entrypoints.http.openai.version_1.requests.assistants import CreateAssistant, ModifyAssistant
-from gateway.entrypoints.http.openai.version_1.translation import as_version_2, with_body
+from gateway.entrypoints.http.openai.version_1.translation import read, with_body
 
 
 class AssistantOperations1(AssistantOperations):
@@ -22,16 +21,16 @@ class AssistantOperations1(AssistantOperations):
 
     async def create(self, call: Call) -> Reply:
         """POST /assistants."""
-        body = await parse(call, CreateAssistant)
+        body, translated = await read(call, CreateAssistant)
         await self._attached_files.require_ids(call.tenant_id, body.file_ids or ())
-        return await super().create(with_body(call, as_version_2(body)))
+        return await super().create(with_body(call, translated))
 
     async def modify(self, call: Call) -> Reply:
         """POST /assistants/{assistant_id}. `file_ids` replace the files; what other tools have is not touched."""
         assistant_id = assistant_id_of(call)
-        body = await parse(call, ModifyAssistant)
+        body, translated = await read(call, ModifyAssistant)
         await self._attached_files.require_ids(call.tenant_id, body.file_ids or ())
-        changes = version_2.ModifyAssistant.model_validate(as_version_2(body)).changes()
+        changes = version_2.ModifyAssistant.model_validate(translated).changes()
         if body.file_ids is not None:
             changes["file_ids"] = body.file_ids
         return ok(assistants.assistant(await self._store.modify(call.tenant_id, assistant_id, changes)))

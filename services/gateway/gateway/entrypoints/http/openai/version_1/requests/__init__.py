@@ -1,4 +1,1 @@
-"""What bodies of version 1 may be, as pydantic models.
-
-Written out again, they are bodies of version 2: their serializers translate (see `translation.as_version_2`).
-"""
+"""What bodies of version 1 may be, as pydantic models; each knows what the same body is in version 2 (`translated`)."""

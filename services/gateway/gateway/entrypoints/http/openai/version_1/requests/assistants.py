@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 from run_engine.domain.assistant_files import with_files
 
-from gateway.entrypoints.http.openai.requests.fields import Body, Description, LongText, Metadata, Model, Name
-from gateway.entrypoints.http.openai.version_1.requests.tools import AssistantFileIds, AssistantTools
+from gateway.entrypoints.http.openai.requests.fields import Description, LongText, Metadata, Model, Name
+from gateway.entrypoints.http.openai.version_1.requests.tools import (
+    AssistantFileIds,
+    AssistantTools,
+    tools_of_version_2,
+)
+from gateway.entrypoints.http.openai.version_1.requests.translated import Translated, replaced, without
 
 
-class _Settable(Body):
+class _Settable(Translated):
     """What both may set."""
 
     name: Name | None = None
@@ -25,21 +29,19 @@ class CreateAssistant(_Settable):
 
     model: Model
 
-    @model_serializer(mode="wrap")
-    def _as_version_2(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        body: dict[str, Any] = write(self)
-        body.pop("file_ids", None)
-        return {**body, "tool_resources": with_files(None, self.file_ids)} if self.file_ids else body
+    @classmethod
+    def as_version_2(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of version 2, with the files among its tool resources."""
+        body = replaced(without(given, "file_ids"), tools=tools_of_version_2(given.get("tools")))
+        return {**body, "tool_resources": with_files(None, given["file_ids"])} if given.get("file_ids") else body
 
 
 class ModifyAssistant(_Settable):
-    """The body of POST /assistants/{id}. As one of version 2 it has no files: those it could only replace along with
-    what other tools have."""
+    """The body of POST /assistants/{id}."""
 
     model: Model | None = None
 
-    @model_serializer(mode="wrap")
-    def _as_version_2(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        body: dict[str, Any] = write(self)
-        body.pop("file_ids", None)
-        return body
+    @classmethod
+    def as_version_2(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of version 2 without the files: it could replace them only along with all resources."""
+        return replaced(without(given, "file_ids"), tools=tools_of_version_2(given.get("tools")))

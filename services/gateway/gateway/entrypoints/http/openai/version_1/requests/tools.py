@@ -1,8 +1,9 @@
 """Tools and files, as assistants and runs of version 1 take them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_serializer
+from pydantic import Discriminator, Field, Tag
 from run_engine.domain.assistant_files import MOST_FILES
 
 from gateway.entrypoints.http.openai.requests.fields import WHOLE, Body, ObjectId, Several, kind_of, tag, text_or
@@ -14,10 +15,6 @@ class Retrieval(Body):
     """What version 2 calls file search."""
 
     type: Literal["retrieval"]
-
-    @model_serializer
-    def _as_version_2(self) -> dict[str, Any]:
-        return {"type": "file_search"}
 
 
 _Tool = Annotated[
@@ -44,3 +41,8 @@ class CreateAssistantFile(Body):
     """The body of POST /assistants/{id}/files."""
 
     file_id: ObjectId
+
+
+def tools_of_version_2(tools: Sequence[Any] | None) -> list[Any]:
+    """Return tools, or a choice of one, as version 2 has them."""
+    return [{"type": "file_search"} if each == {"type": "retrieval"} else each for each in tools or ()]
