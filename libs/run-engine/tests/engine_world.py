@@ -10,8 +10,10 @@ from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, NewThread
 from run_engine.domain.objects import Run, Usage
 from run_engine.events import address
 from run_engine.outbox.rows import OutboxTable
+from run_engine.store.aliases import Aliases
 from run_engine.store.answers import Answers
 from run_engine.store.assistants import Assistants
+from run_engine.store.conversations import Conversations
 from run_engine.store.database import Database
 from run_engine.store.driving import Answer, Driving
 from run_engine.store.liveness import Liveness
@@ -20,6 +22,8 @@ from run_engine.store.runs import Runs
 from run_engine.store.sweeps import Sweeps
 from run_engine.store.tenants import Tenants
 from run_engine.store.threads import Threads
+from run_engine.store.tools import Tools
+from run_engine.store.users import Users
 from run_engine.store.writer import Writer
 
 _numbers = itertools.count()
@@ -56,11 +60,16 @@ class Worker:
     def __init__(self, database: Database, name: str) -> None:
         self.name = name
         self.outbox_ids: list[int] = []
-        writer = Writer(name, self.outbox_ids.extend)
+        self.woken: list[Run] = []
+        writer = Writer(name, self.outbox_ids.extend, self.woken.append)
         self.assistants = Assistants(database)
         self.threads = Threads(database, writer)
         self.messages = Messages(database, writer)
         self.runs = Runs(database, writer)
+        self.users = Users(database)
+        self.tools = Tools(database)
+        self.conversations = Conversations(database)
+        self.aliases = Aliases(database)
         self.driving = Driving(database, writer)
         self.answers = Answers(database, writer)
         self.sweeps = Sweeps(database, writer)

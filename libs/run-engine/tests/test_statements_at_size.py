@@ -48,11 +48,32 @@ INSERT INTO run_steps (tenant_id, id, run_id, thread_id, assistant_id, created_a
 SELECT 't', 'step_' || i, 'run_' || i, 'thread_' || (i % 3000 + 1), 'asst', now(), 1, 'tool_calls',
        CASE WHEN i > 14700 AND i % 3 = 0 THEN 'in_progress' ELSE 'completed' END
 FROM generate_series(1, 15000) i;
-INSERT INTO tool_calls (tenant_id, id, step_id, run_id, index, name, arguments, service, created_at, answered_at,
-                        deadline, repeat_at)
-SELECT 't', 'call_' || i, 'step_' || i, 'run_' || i, 0, 'f', '{}', 'moodle', now(),
-       CASE WHEN i <= 14700 OR i % 3 > 0 THEN now() END, now() + interval '60 s', now() + interval '30 s'
+INSERT INTO tool_calls (tenant_id, id, step_id, run_id, thread_id, index, name, arguments, service, created_at,
+                        answered_at, output, deadline, repeat_at)
+SELECT 't', 'call_' || i, 'step_' || i, 'run_' || i, 'thread_' || (i % 3000 + 1), 0, 'f', '{}', 'moodle', now(),
+       CASE WHEN i <= 14700 OR i % 3 > 0 THEN now() END, CASE WHEN i <= 14700 OR i % 3 > 0 THEN 'out' END,
+       now() + interval '60 s', now() + interval '30 s'
 FROM generate_series(1, 15000) i;
+INSERT INTO tool_calls (tenant_id, id, step_id, run_id, thread_id, index, name, arguments, created_at, answered_at,
+                        output)
+SELECT 't', 'long_call_' || i, 'step_2999', 'run_2999', 'thread_1', i, 'f', '{}', now() - i * interval '1 s',
+       now() - i * interval '1 s', 'out'
+FROM generate_series(1, 10000) i;
+INSERT INTO users (tenant_id, id, created_at, metadata)
+SELECT 't', 'user_' || i, now() - i * interval '1 s', '{}' FROM generate_series(1, 5000) i;
+INSERT INTO thread_participants (tenant_id, thread_id, user_id)
+SELECT 't', 'thread_' || (i % 3000 + 1), 'user_' || i FROM generate_series(1, 5000) i;
+INSERT INTO assistants (tenant_id, id, created_at, model, tools, metadata)
+SELECT 't', 'asst_' || i, now(), 'demo',
+       json_build_array(json_build_object('type', 'function', 'function', json_build_object('name', 'f_' || i))), '{}'
+FROM generate_series(1, 5000) i;
+INSERT INTO user_assistants (tenant_id, user_id, assistant_id)
+SELECT 't', 'user_' || i, 'asst_' || i FROM generate_series(1, 5000) i;
+INSERT INTO tools (tenant_id, id, created_at, name, function)
+SELECT 't', 'tool_' || i, now() - i * interval '1 s', 'f', json_build_object('name', 'f_' || i)
+FROM generate_series(1, 5000) i;
+INSERT INTO id_aliases (tenant_id, kind, number, id)
+SELECT 't', 'thread', gen_random_uuid(), 'thread_' || i FROM generate_series(1, 5000) i;
 INSERT INTO run_events (tenant_id, run_id, seq, type, subject, data, created_at)
 SELECT 't', 'run_' || i, seq, 'x', 'x', '{}', now() - (15000 - i) * interval '1 s'
 FROM generate_series(1, 15000) i, generate_series(1, 4) seq;
@@ -82,6 +103,30 @@ BOUNDS = {
 THREAD = {"tenant_id": "t", "thread_id": "thread_1"}
 PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21, "most_bytes": 2**24}
 
+NEW_MESSAGE = {
+    **THREAD,
+    "thread_id": "thread_9",
+    "owner": "x",
+    "id": "msg_new",
+    "role": "user",
+    "content": "[]",
+    "attachments": "[]",
+    "metadata": "{}",
+    "tool_calls": None,
+    "tool_call_id": None,
+    "most_messages": 100_000,
+}
+NEW_THREAD = {
+    "tenant_id": "t",
+    "thread_id": "thread_new",
+    "owner": "x",
+    "metadata": "{}",
+    "tool_resources": None,
+    "title": None,
+    "assistant_id": None,
+    "messages": '[{"id": "msg_new", "role": "user", "content": [], "metadata": {}}]',
+}
+
 
 @pytest.mark.parametrize(
     ("name", "values", "most"),
@@ -110,6 +155,29 @@ PAGE = {**THREAD, **BOUNDS, "ascending": False, "limit": 21, "most_bytes": 2**24
         ),
         ("list_messages", {**PAGE, "run_id": None}, 100),
         ("list_messages", {**PAGE, "run_id": None, "ascending": True}, 100),
+        ("list_conversation", PAGE, 200),
+        ("list_conversation", {**PAGE, "ascending": True}, 200),
+        ("place_of_said", {**THREAD, "id": "long_call_7"}, 5),
+        ("find_said", {"tenant_id": "t", "id": "call_7"}, 5),
+        ("find_call", {"tenant_id": "t", "call_id": "call_7"}, 5),
+        ("open_calls", {**THREAD, "thread_id": "thread_1", "run_id": "run_15000"}, 5),
+        ("calls_of_run", {"tenant_id": "t", "run_id": "run_7"}, 5),
+        ("find_run", {"tenant_id": "t", "run_id": "run_7"}, 5),
+        # Those who speak, among many; and adding what they say, which most do not say who they are.
+        ("list_users", PAGE, 60),
+        ("threads_of_user", {"tenant_id": "t", "user_id": "user_7"}, 5),
+        ("participants_of_thread", THREAD, 10),
+        ("assistants_of_user", {"tenant_id": "t", "user_id": "user_7"}, 5),
+        ("unknown_users", {"tenant_id": "t", "ids": ["user_7", "nobody"]}, 5),
+        ("delete_user", {"tenant_id": "t", "id": "user_7"}, 5),
+        ("add_participant", {**THREAD, "user_id": "user_7"}, 10),
+        ("list_tools", PAGE, 100),
+        ("tools_of_assistant", {"tenant_id": "t", "assistant_id": "asst_7"}, 5),
+        ("find_alias", {"tenant_id": "t", "kind": "thread", "number": "00000000-0000-0000-0000-000000000000"}, 1),
+        ("create_message", {**NEW_MESSAGE, "sender_id": None}, 5),
+        ("create_message", {**NEW_MESSAGE, "sender_id": "user_7"}, 6),
+        ("create_thread", {**NEW_THREAD, "participants": [], "senders": []}, 5),
+        ("create_thread", {**NEW_THREAD, "participants": ["user_7"], "senders": ["user_8"]}, 10),
         ("list_runs", PAGE, 100),
         ("list_threads", PAGE, 100),
         ("search_threads", {**PAGE, "metadata": '{"n": "7", "one": "same"}'}, 60),

@@ -38,7 +38,7 @@ def _cited(content: Sequence[Json]) -> Iterable[Source]:
             continue
         text = part["text"]
         for annotation in text.get("annotations") or ():
-            source = _citation(annotation, text.get("value") or "")
+            source = _citation(annotation, text.get("value") or "") if isinstance(annotation, dict) else None
             if source is not None:
                 yield source
 
@@ -86,11 +86,12 @@ def _told(call: ToolCall) -> Iterable[Source]:
 
 def _listed(sources: Sequence[Json]) -> Iterable[Source]:
     for each in sources:
-        if not isinstance(each, dict) or not isinstance(each.get("content"), str):
+        content = _text(each.get("content")) if isinstance(each, dict) else None
+        if content is None:
             continue
         about: Json = next((each[key] for key in ("metadata", "meta_data") if isinstance(each.get(key), dict)), {})
         yield Source(
-            content=each["content"],
+            content=content,
             document_title=_text(about.get("document_title")),
             section=_text(about.get("section")),
         )

@@ -23,22 +23,21 @@ DELETE FROM tools WHERE tenant_id = :tenant_id AND id = :id RETURNING id;
 -- name: list_tools
 -- Tools between two places of the list, nearest to its chosen end first, as long as they are not too many bytes.
 WITH page AS MATERIALIZED (
-    (SELECT id, octet_length(function::text) AS bytes,
+    (SELECT *, octet_length(function::text) AS bytes,
             sum(octet_length(function::text)) OVER (ORDER BY created_at, position) AS upto FROM tools
      WHERE :ascending::boolean AND tenant_id = :tenant_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at, position LIMIT :limit)
     UNION ALL
-    (SELECT id, octet_length(function::text),
+    (SELECT *, octet_length(function::text),
             sum(octet_length(function::text)) OVER (ORDER BY created_at DESC, position DESC) FROM tools
      WHERE NOT :ascending::boolean AND tenant_id = :tenant_id
        AND (created_at, position) > (:low_time, :low_position) AND (created_at, position) < (:high_time, :high_position)
      ORDER BY created_at DESC, position DESC LIMIT :limit)
 )
-SELECT t.*, (SELECT count(*) FROM page)::integer AS candidates
-FROM page JOIN tools t ON t.tenant_id = :tenant_id AND t.id = page.id
-WHERE :most_bytes::bigint IS NULL OR page.upto <= :most_bytes OR page.upto = page.bytes
-ORDER BY t.created_at, t.position;
+SELECT page.*, (SELECT count(*) FROM page)::integer AS candidates FROM page
+WHERE :most_bytes::bigint IS NULL OR upto <= :most_bytes OR upto = bytes
+ORDER BY created_at, position;
 
 -- name: place_of_tool^
 -- Where a tool stands in the list.
