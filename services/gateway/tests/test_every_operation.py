@@ -67,7 +67,9 @@ class Places:
         self.waiting = self._place("waiting", file_id)
         self.queued = self._place("queued", file_id)
         objects = [
-            api_objects.assistant(id=self.done["assistant_id"]),
+            api_objects.assistant(
+                id=self.done["assistant_id"], tool_resources={"code_interpreter": {"file_ids": [file_id]}}
+            ),
             *self._thread(self.done, api_objects.run(), api_objects.writing()),
             *self._thread(self.queued, api_objects.run(status="queued", usage=None, completed_at=None)),
             *self._thread(
@@ -97,9 +99,10 @@ class Places:
     def _thread(place: dict[str, str], run: dict[str, Any], *steps: dict[str, Any]) -> list[dict[str, Any]]:
         of_thread = {name: place[name] for name in ("thread_id", "assistant_id")}
         of_run = of_thread | {"run_id": place["run_id"]}
+        attached = {"file_id": place["file_id"], "tools": [{"type": "file_search"}]}
         return [
             api_objects.thread(id=place["thread_id"], tool_resources={}),
-            api_objects.message(**of_run, id=place["message_id"], attachments=[]),
+            api_objects.message(**of_run, id=place["message_id"], attachments=[attached]),
             run | of_thread | {"id": place["run_id"]},
             *(step | of_run | {"id": place["step_id"]} for step in steps),
         ]
