@@ -1,4 +1,4 @@
-"""What every service tells of itself as a process: its event loop and its event bus. In the lists of all services.
+"""What services tell of themselves as processes: the event loop and the event bus. In the lists of the services.
 
 The bus is counted by `event_bus` and shown by whoever made it: `service_process`, or `threadworks run`.
 """
@@ -34,4 +34,6 @@ CONSUMER_LAG: Final = Metric(
 )
 """Work that waits in Kafka: it grows when all places are taken, and is 0 when idle."""
 
-PROCESS_METRICS: Final = (LOOP_LAG, CONSUMED, DEAD_LETTERS, CONSUMER_LAG)
+PROCESS_METRICS: Final = (LOOP_LAG,)
+BUS_METRICS: Final = (CONSUMED, DEAD_LETTERS, CONSUMER_LAG)
+"""Of services that are members of consumer groups."""

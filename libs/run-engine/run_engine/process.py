@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from event_bus import Publisher
+from observability import Meters
 
 from run_engine.events import EventContent
 from run_engine.lease import RENEWAL, DrivenRuns, Lease, NothingDriven
+from run_engine.outbox.metrics import show_relay
 from run_engine.outbox.publishing import publish_with
 from run_engine.outbox.relay import Relay
 from run_engine.outbox.rows import OutboxTable
@@ -16,6 +18,7 @@ from run_engine.process_names import process_name
 from run_engine.store.database import Database
 from run_engine.store.driving import Driving
 from run_engine.store.liveness import Liveness
+from run_engine.store.metrics import show_store
 from run_engine.store.writer import Writer
 
 
@@ -23,7 +26,7 @@ class EngineProcess:
     """One process on the engine. Construct it after the database is connected; `start` before the first write.
 
     `role` is the name of the service, and the source of the events it commits: gateway or run-orchestrator. With a
-    `stream_publisher`, runs that it starts for a stream are woken ahead of their events.
+    `stream_publisher`, runs that it starts for a stream are woken ahead of their events. Its metrics are in `meters`.
     """
 
     def __init__(
@@ -34,11 +37,15 @@ class EngineProcess:
         role: str,
         event_content: EventContent = "inline",
         stream_publisher: Publisher | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self.database = database
         self.worker = process_name(role, uuid4())
         """The name of this process in `workers`."""
         self.relay = Relay(OutboxTable(database), publish_with(publisher, event_content), owner=self.worker)
+        if meters is not None:
+            show_store(database, meters)
+            show_relay(self.relay, meters)
         waker = None if stream_publisher is None else Waker(stream_publisher, self.worker)
         self.writer = Writer(self.worker, self.relay.poke, None if waker is None else waker.wake)
         self._role = role

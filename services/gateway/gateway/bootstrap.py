@@ -31,7 +31,7 @@ from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
 from gateway.adapters.delta_tail import tails_on
-from gateway.adapters.metrics import RequestMeter
+from gateway.adapters.metrics import RequestMeter, show_listeners
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
@@ -80,6 +80,7 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
             role="gateway",
             event_content=settings.event_content,
             stream_publisher=bus.stream_publisher,
+            meters=meters,
         )
 
     def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
@@ -95,10 +96,15 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
             head_too_large=HEAD_TOO_LARGE,
         )
 
+    def make_hub(engine: EngineProcess) -> Hub:
+        hub = stream_hub(engine, bus)
+        show_listeners(meters, streams=lambda: hub.listening(text=True), waits=lambda: hub.listening(text=False))
+        return hub
+
     def make_sweeping(engine: EngineProcess) -> FileSweeping:
         return FileSweeping(files.Files(engine.database), stored)
 
-    return Gateway(open_engine, lambda engine: stream_hub(engine, bus), make_server, make_sweeping)
+    return Gateway(open_engine, make_hub, make_server, make_sweeping)
 
 
 def stream_hub(engine: EngineProcess, bus: EventBus) -> Hub:

@@ -1,8 +1,12 @@
 """What the relay of a process has published, as metrics. In the lists of both services on the engine."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from observability import Metric
+from observability import Meters, Metric
+from observability.metrics import Samples
+
+from run_engine.outbox.relay import Relay
 
 RELAYED: Final = Metric(
     name="threadworks_relay_events_total",
@@ -28,3 +32,14 @@ RUNS_ENDED: Final = Metric(
 """Counted when the event of the end is published, by whichever process published it."""
 
 RELAY_METRICS: Final = (RELAYED, BACKLOG, RUNS_ENDED)
+
+
+def show_relay(relay: Relay, meters: Meters) -> None:
+    """Have the metrics of the relay read at each scrape."""
+    meters.sampled(RELAYED, lambda: _samples(relay.counts))
+    meters.sampled(BACKLOG, lambda: {(): relay.backlog})
+    meters.sampled(RUNS_ENDED, lambda: _samples(relay.runs_ended))
+
+
+def _samples(counts: Mapping[Any, int]) -> Samples:
+    return counts

@@ -6,14 +6,16 @@ Commits tell of their rows; those of a commit whose reply was lost are found by 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final, Literal
 
 import structlog
 
+from run_engine.domain.status import ENDED
 from run_engine.errors import DatabaseUnavailable
 from run_engine.outbox.rows import OutboxRow, OutboxTable
 
@@ -46,6 +48,10 @@ Delivery = Undeliverable | NotNow | None
 """What became of one row; None: acknowledged."""
 
 
+Outcome = Literal["published", "retried", "rejected"]
+
+_ENDINGS: Final = {f"threadworks.run.{status}.v1": status.value for status in ENDED}
+
 Publish = Callable[[Sequence[OutboxRow]], Awaitable[Sequence[Delivery]]]
 """Sends rows in the given order, awaits all acknowledgements and gives one delivery for each row."""
 
@@ -75,6 +81,10 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
+        self.counts: Counter[tuple[str, Outcome]] = Counter()
+        """Events by type, and what became of them."""
+        self.runs_ended: Counter[tuple[str, str]] = Counter()
+        """Runs by the status and the reason of their end, as their published events say."""
 
     @property
     def backlog(self) -> int:
@@ -138,19 +148,22 @@ class Relay:
         """Publishes one batch. Whether that led anywhere, and the rows that have to be tried again."""
         rows = await self._table.unpublished(ids)
         deliveries = await self._publish(rows) if rows else []
-        done: list[int] = []
+        done: list[OutboxRow] = []
         refused: list[tuple[OutboxRow, str]] = []
         waiting: dict[int, str] = {}
         for row, delivery in zip(rows, deliveries, strict=True):
             match delivery:
                 case None:
-                    done.append(row.id)
+                    done.append(row)
                 case Undeliverable(reason):
                     refused.append((row, reason))
+                    self.counts[row.type, "rejected"] += 1
                 case NotNow(reason):
                     waiting[row.id] = reason
+                    self.counts[row.type, "retried"] += 1
         if done:
-            await self._table.delete(done)
+            await self._table.delete([row.id for row in done])
+            self._count_published(done)
         for row, reason in refused:
             log.error(
                 "an event can never be published and was set aside",
@@ -171,6 +184,13 @@ class Relay:
             )
         return len(waiting) < len(rows) or not rows, set(waiting)
 
+    def _count_published(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            self.counts[row.type, "published"] += 1
+            status = _ENDINGS.get(row.type)
+            if status is not None:
+                self.runs_ended[status, _reason(row.data)] += 1
+
     async def _keep_looking(self) -> None:
         """Finds rows of ours that no commit has told of: its reply was lost, or whoever waited for it was cancelled."""
         while True:
@@ -185,3 +205,10 @@ class Relay:
                 continue
             if forgotten := [row_id for row_id in owned if row_id not in self._fresh and row_id not in self._waiting]:
                 self.poke(forgotten)
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    """Why the run of an event has ended: the code of its error, or why it is incomplete."""
+    run = data.get("run") or {}
+    because = run.get("last_error") or run.get("incomplete_details") or {}
+    return because.get("code") or because.get("reason") or "none"

@@ -184,6 +184,21 @@ class Database:
         """Returns when the server answers; raises `DatabaseUnavailable`."""
         await self.one("ping")
 
+    @property
+    def busy(self) -> int:
+        """Connections that somebody uses."""
+        return int(self._pool.get_size() - self._pool.get_idle_size())
+
+    @property
+    def idle(self) -> int:
+        """Connections that wait for somebody."""
+        return int(self._pool.get_idle_size())
+
+    @property
+    def limit(self) -> int:
+        """Most connections that there may be."""
+        return int(self._pool.get_max_size())
+
     async def close(self, timeout: float = 5.0) -> None:
         """Closes the pool; connections still busy after `timeout` seconds are cut."""
         try:

@@ -6,7 +6,11 @@ takes the `max` over them.
 
 from typing import Final
 
-from observability import Metric
+from observability import Meters, Metric
+from observability.metrics import Samples
+
+from run_engine.domain.status import UNFINISHED
+from run_engine.store.database import Database, Row
 
 RUNS: Final = Metric(
     name="threadworks_runs",
@@ -73,3 +77,39 @@ STORE_METRICS: Final = (
     CONNECTIONS,
     CONNECTIONS_LIMIT,
 )
+
+MOST_COUNTED: Final = 100_000
+"""Runs and events that are counted: more of either is a number that says the same."""
+
+
+def show_store(database: Database, meters: Meters) -> None:
+    """Have the metrics of the database asked for before each scrape, and those of the pool read."""
+    figures = _Figures(database)
+    meters.refreshed_by(figures.ask)
+    meters.sampled(RUNS, figures.runs)
+    meters.sampled(QUEUE_AGE, lambda: figures.one("queue_age"))
+    meters.sampled(OUTBOX_DEPTH, lambda: figures.one("outbox_depth"))
+    meters.sampled(OUTBOX_AGE, lambda: figures.one("outbox_age"))
+    meters.sampled(OUTBOX_REJECTED, lambda: figures.one("outbox_rejected"))
+    meters.sampled(CONNECTIONS, lambda: {("busy",): database.busy, ("idle",): database.idle})
+    meters.sampled(CONNECTIONS_LIMIT, lambda: {(): database.limit})
+
+
+class _Figures:
+    """The answer of the database for one scrape. Without one nothing is shown: an old figure would be a wrong one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._row: Row | None = None
+
+    async def ask(self) -> None:
+        self._row = None
+        self._row = await self._database.row("figures", limit=MOST_COUNTED)
+
+    def runs(self) -> Samples:
+        row = self._row
+        return {} if row is None else {(status.value,): row["runs"].get(status.value, 0) for status in UNFINISHED}
+
+    def one(self, name: str) -> Samples:
+        row = self._row
+        return {} if row is None else {(): row[name]}

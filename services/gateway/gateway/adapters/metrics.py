@@ -1,5 +1,6 @@
 """The metrics of the gateway, all of them in one list. `bootstrap` hands them out; the guide is generated from it."""
 
+from collections.abc import Callable
 from typing import Final
 
 from observability.metrics import QUICK, Counter, Histogram, Meters, Metric
@@ -41,6 +42,12 @@ WAITS: Final = Metric(
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
 METRICS: Final = (REQUESTS, DURATION, STREAMS, WAITS, *STORE_METRICS, *RELAY_METRICS, *PROCESS_METRICS)
+
+
+def show_listeners(meters: Meters, *, streams: Callable[[], int], waits: Callable[[], int]) -> None:
+    """Have the open streams and waits counted at each scrape."""
+    meters.sampled(STREAMS, lambda: {(): streams()})
+    meters.sampled(WAITS, lambda: {(): waits()})
 
 
 class RequestMeter:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from observability.metrics import QUICK, Meters, Metric
-from observability.process_metrics import PROCESS_METRICS
+from observability.process_metrics import BUS_METRICS, PROCESS_METRICS
 from tool_service.metrics import TOOL_METRICS
 
 MOODLE_REQUESTS: Final = Metric(
@@ -15,7 +15,7 @@ MOODLE_REQUESTS: Final = Metric(
 )
 """One try; a call may take three."""
 
-METRICS: Final = (MOODLE_REQUESTS, *TOOL_METRICS, *PROCESS_METRICS)
+METRICS: Final = (MOODLE_REQUESTS, *TOOL_METRICS, *PROCESS_METRICS, *BUS_METRICS)
 
 
 class MoodleMeter:

@@ -4,7 +4,7 @@ it."""
 from typing import Final
 
 from observability.metrics import QUICK, SLOW, Metric
-from observability.process_metrics import PROCESS_METRICS
+from observability.process_metrics import BUS_METRICS, PROCESS_METRICS
 from run_engine.outbox.metrics import RELAY_METRICS
 from run_engine.store.metrics import STORE_METRICS
 
@@ -75,4 +75,5 @@ METRICS: Final = (
     *STORE_METRICS,
     *RELAY_METRICS,
     *PROCESS_METRICS,
+    *BUS_METRICS,
 )

@@ -79,6 +79,10 @@ class Hub:
         slot = self.slot
         return slot if text or slot is None else for_news(slot)
 
+    def listening(self, *, text: bool) -> int:
+        """Return how many read the text of runs now, or wait for news of them alone."""
+        return sum(listener.text is text for feed in self._feeds.values() for listener in feed.listeners)
+
     def start(self) -> None:
         """Begin, without waiting for a slot."""
         self._holder.start()
