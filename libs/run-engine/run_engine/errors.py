@@ -1,7 +1,7 @@
 """What the engine refuses, and why. The docstring is the sentence; the data are attributes; dialects word them anew."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 
 class EngineError(Exception):
@@ -77,6 +77,21 @@ class WrongOutputs(EngineError):
         super().__init__(f"Expected tool outputs for call_ids {list(expected)}, got {list(got)}")
         self.expected = tuple(expected)
         self.got = tuple(got)
+
+
+class Unanswerable(EngineError):
+    """An assistant cannot answer the conversation as it is (`domain.turns`)."""
+
+    def __init__(
+        self,
+        reason: Literal["no_user_message", "nothing_to_answer", "calls_not_answered", "no_such_call"],
+        call_ids: Sequence[str] = (),
+    ) -> None:
+        super().__init__(f"The conversation cannot be answered: {reason}.")
+        self.reason = reason
+        """No user has said anything; an assistant has the last word; calls lack outputs; an output has no call."""
+        self.call_ids = tuple(call_ids)
+        """The calls that the reason is about."""
 
 
 class Fenced(EngineError):
