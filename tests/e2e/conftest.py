@@ -1,5 +1,6 @@
 """One installation of each mode for all end-to-end tests of a session, and the ways to it."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,10 +11,12 @@ import pytest_asyncio
 from conformance.field_facts import FieldFacts
 from either_client import EitherClient
 from installation import Installation
+from node_programs import NodePrograms, NoNode
 from openai import AsyncOpenAI, OpenAI
 from recording_proxy import RecordingProxy
 from scripted_model import ScriptedModel, model_of
 from threadworks import demo
+from threadworks.local_servers.kafka_for_tests import missing_is_failure
 
 
 @pytest_asyncio.fixture(scope="session", params=["run", "up"])
@@ -76,3 +79,16 @@ async def clients(recording: RecordingProxy) -> AsyncIterator[dict[str, EitherCl
 def sdk(request: pytest.FixtureRequest, clients: dict[str, EitherClient], proxy: RecordingProxy) -> EitherClient:
     """The official SDK on the way that is recorded: its asynchronous client, then its synchronous one."""
     return clients[request.param]
+
+
+@pytest.fixture(scope="session")
+def programs() -> NodePrograms:
+    """Without Node.js these tests fail when CI is set, and are skipped elsewhere."""
+    programs = NodePrograms()
+    try:
+        programs.install()
+    except NoNode as error:
+        if missing_is_failure(os.environ):
+            raise
+        pytest.skip(f"no openai-node: {error}")
+    return programs

@@ -3,17 +3,15 @@
 It validates hardly anything itself, so what its programs tell is looked at here to the letter.
 """
 
-import os
 from collections.abc import Callable
 from itertools import pairwise, takewhile
 from typing import Any
 
 import pytest
-from node_programs import NodePrograms, NoNode
+from node_programs import NodePrograms
 from recording_proxy import RecordingProxy
 from scripted_model import ScriptedModel
 from threadworks import demo
-from threadworks.local_servers.kafka_for_tests import missing_is_failure
 
 Run = Callable[..., dict[str, Any]]
 
@@ -49,19 +47,6 @@ def of(notes: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in each.items() if key != "name"} for each in notes["calls"] if each["name"] == name
     ]
-
-
-@pytest.fixture(scope="session")
-def programs() -> NodePrograms:
-    """Without Node.js these tests fail when CI is set, and are skipped elsewhere."""
-    programs = NodePrograms()
-    try:
-        programs.install()
-    except NoNode as error:
-        if missing_is_failure(os.environ):
-            raise
-        pytest.skip(f"no openai-node: {error}")
-    return programs
 
 
 @pytest.fixture

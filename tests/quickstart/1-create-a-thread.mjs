@@ -1,0 +1,1 @@
+openai.beta.threads.create();

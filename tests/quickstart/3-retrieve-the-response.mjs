@@ -1,0 +1,3 @@
+openai.beta.threads.runs.createAndPoll(thread.id, {
+  assistant_id: "asst_sample"
+});
