@@ -16,6 +16,7 @@ ACROSS_TENANTS = {
     *("prune_run_events", "prune_idempotency_keys", "prune_workers", "queued_runs"),
     *("register_worker", "renew_worker", "retire_worker"),
     *("take_stream_slot", "keep_stream_slot", "release_stream_slot", "run_events_after", "add_stream_slots"),
+    "run_states",
     *("unpublished", "owned", "delete_published", "reject"),
     # The bytes of files are deleted for everybody, by keys that are never used twice.
     *("expire_files", "free_loose_files", "forget_loose_file"),

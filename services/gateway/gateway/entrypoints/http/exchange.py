@@ -17,7 +17,7 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-    """JSON text."""
+    """JSON text; nothing in a reply of status 204."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -32,12 +32,13 @@ class StreamStart:
 
 
 class StreamReply(NamedTuple):
-    """A reply of server-sent events. `headers` are those besides content-type and x-request-id."""
+    """A reply that is written while it comes. `headers` are those besides content-type and x-request-id."""
 
     events: AsyncGenerator[bytes, None]
     """Whole events as they are sent. Closed when the client goes; begun only after the commit of what it streams."""
     start: StreamStart
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    media_type: bytes = b"text/event-stream; charset=utf-8"
 
 
 Once: TypeAlias = Callable[[bytes, Callable[[], Awaitable[Reply]]], Awaitable[Reply]]

@@ -1,5 +1,7 @@
 """How replies leave: bytes that are ready to be sent, without rendering them again. Made by `endpoint`."""
 
+from http import HTTPStatus
+
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
@@ -16,12 +18,13 @@ class ReplyResponse(Response):
         self.status_code = reply.status
         self.background = None
         self.body = reply.body
-        self.raw_headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(reply.body)),
-            (b"x-request-id", self.request_id.encode()),
-            *reply.headers,
-        ]
+        # A reply of status 204 has no body, and says nothing of one.
+        described = (
+            [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
+            if reply.status != HTTPStatus.NO_CONTENT
+            else []
+        )
+        self.raw_headers = [*described, (b"x-request-id", self.request_id.encode()), *reply.headers]
         if closing:
             self.raw_headers.append((b"connection", b"close"))
         self._lingering = lingering

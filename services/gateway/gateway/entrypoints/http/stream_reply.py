@@ -1,4 +1,4 @@
-"""Replies that are streams of server-sent events: each event is written when it is there. Made by `endpoint`."""
+"""Replies that are streams, of server-sent events mostly: each is written when it is there. Made by `endpoint`."""
 
 import asyncio
 from typing import Final
@@ -12,7 +12,6 @@ from gateway.entrypoints.http.exchange import StreamReply
 log = structlog.get_logger(__name__)
 
 _HEADERS: Final = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     # Or a proxy like nginx collects events until they fill a buffer.
     (b"x-accel-buffering", b"no"),
@@ -28,7 +27,12 @@ class StreamResponse(Response):
         self.status_code = 200
         self.background = None
         self._events = reply.events
-        self.raw_headers = [*_HEADERS, (b"x-request-id", self.request_id.encode()), *reply.headers]
+        self.raw_headers = [
+            (b"content-type", reply.media_type),
+            *_HEADERS,
+            (b"x-request-id", self.request_id.encode()),
+            *reply.headers,
+        ]
         if closing:
             self.raw_headers.append((b"connection", b"close"))
 
