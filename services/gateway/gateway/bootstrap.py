@@ -49,6 +49,7 @@ from gateway.application.use_cases import UseCases
 from gateway.application.waiting import Waiting
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.entities.surface import entities_surface
 from gateway.entrypoints.http.openai.document.surface import described
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
@@ -155,4 +156,4 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
 
 def surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
     """Return the dialects. Tests serve them without a socket."""
-    return described([openai_surface(cases, settings), transfer_surface(cases)])
+    return [*described([openai_surface(cases, settings), transfer_surface(cases)]), entities_surface(cases)]
