@@ -15,6 +15,7 @@ import pytest_asyncio
 from conformance.field_facts import FieldFacts
 from conformance.served_document import ServedDocument
 from engine_world import Worker
+from entities_caller import EntitiesCaller
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.streams.hub import Hub
@@ -221,6 +222,13 @@ async def ruby(app: ASGIApp, caller: Caller) -> AsyncIterator[Version1]:
     world = Version1(app, caller)
     yield world
     await world.http.aclose()
+
+
+@pytest_asyncio.fixture
+async def entities(app: ASGIApp, caller: Caller) -> AsyncIterator[EntitiesCaller]:
+    """The same tenant as `caller`, on `/entities/v1`."""
+    async with EntitiesCaller(app, caller) as entities:
+        yield entities
 
 
 @pytest_asyncio.fixture
