@@ -47,7 +47,8 @@ class EngineProcess:
             show_store(database, meters)
             show_relay(self.relay, meters)
         waker = None if stream_publisher is None else Waker(stream_publisher, self.worker)
-        self.writer = Writer(self.worker, self.relay.poke, None if waker is None else waker.wake)
+        wake = None if waker is None else waker.wake
+        self.writer = Writer(self.worker, self.relay.poke, wake, self.relay.poke_within)
         self._role = role
         self._lease: Lease | None = None
         self._lease_database: Database | None = None

@@ -83,6 +83,47 @@ async def test_older_rows_of_the_thread_go_first_whoever_owns_them(world: World)
     await late.stop()
 
 
+async def test_what_nobody_waits_for_goes_with_the_next_of_its_thread(world: World) -> None:
+    bus = Bus()
+    relay = _relay(world, bus, world.gateway.name)
+    worker = await world.live_worker()
+    await relay.start()
+    run = await world.claimed(worker)
+    relay.poke_within(worker.outbox_ids, 3600)
+    claimed = len(worker.outbox_ids)
+    await worker.driving.finish(run, answer())
+    assert bus.published == []
+    assert relay.backlog == claimed
+    relay.poke(worker.outbox_ids[claimed:])
+    await _idle(relay)
+    assert [row.seq for row in bus.published if row.seq] == [1, 2, 3, 4, 5, 6]
+    assert relay.backlog == 0, "what has gone with the others is not kept in mind"
+    await relay.stop()
+
+
+async def test_what_nobody_waits_for_goes_by_itself_in_the_end(world: World) -> None:
+    bus = Bus()
+    relay = _relay(world, bus, world.gateway.name)
+    await relay.start()
+    run = await world.start_run()
+    relay.poke_within(world.gateway.outbox_ids, 0.01)
+    assert relay.backlog == 2
+    await _idle(relay)
+    assert bus.kinds() == ["message.created", "run.queued"]
+    assert await world.outbox(run.thread_id) == []
+    await relay.stop()
+
+
+async def test_a_stop_waits_for_nothing_that_nobody_waits_for(world: World) -> None:
+    bus = Bus()
+    relay = _relay(world, bus, world.gateway.name)
+    await relay.start()
+    await world.start_run()
+    relay.poke_within(world.gateway.outbox_ids, 3600)
+    await relay.stop()
+    assert bus.kinds() == ["message.created", "run.queued"]
+
+
 async def test_a_bus_that_is_away_delays_and_loses_nothing(world: World) -> None:
     bus = Bus()
     rounds = 0

@@ -75,6 +75,7 @@ class Relay:
         # not hold up what can. But now and then it is their turn, or they would wait for as long as new rows come.
         self._fresh: dict[int, None] = {}
         self._waiting: dict[int, None] = {}
+        self._resting: dict[int, None] = {}
         self._turn_of_waiting = False
         self._batch = BATCH
         self._work = asyncio.Event()
@@ -89,13 +90,22 @@ class Relay:
     @property
     def backlog(self) -> int:
         """Number of rows that this process knows of and has not published yet."""
-        return len(self._fresh) + len(self._waiting)
+        return len(self._fresh) + len(self._waiting) + len(self._resting)
 
     def poke(self, ids: Sequence[int]) -> None:
         """Adds committed rows."""
         self._fresh.update(dict.fromkeys(ids))
         self._idle.clear()
         self._work.set()
+
+    def poke_within(self, ids: Sequence[int], seconds: float) -> None:
+        """Adds committed rows that nobody waits for: they go with the next of their threads, or after so many seconds.
+
+        So several commits of a run are one round, and take nothing from what its client waits for meanwhile.
+        """
+        self._resting.update(dict.fromkeys(ids))
+        self._idle.clear()
+        asyncio.get_running_loop().call_later(seconds, self._have_rested, ids)
 
     async def start(self) -> None:
         """Begins to publish."""
@@ -108,6 +118,7 @@ class Relay:
         """Publishes what is pending for at most `timeout` seconds, then stops; the rest is adopted by others."""
         if not self._tasks:
             return
+        self._have_rested(list(self._resting))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout)
         for task in self._tasks:
@@ -115,12 +126,20 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
+    def _have_rested(self, ids: Sequence[int]) -> None:
+        # What is gone was published with younger rows of its thread.
+        if rested := [row_id for row_id in ids if row_id in self._resting]:
+            for row_id in rested:
+                del self._resting[row_id]
+            self.poke(rested)
+
     async def _run(self) -> None:
         while True:
             await self._work.wait()
-            if not self.backlog:
+            if not self._fresh and not self._waiting:
                 self._work.clear()
-                self._idle.set()
+                if not self._resting:
+                    self._idle.set()
                 continue
             turn_of_waiting = not self._fresh or (self._turn_of_waiting and bool(self._waiting))
             ids = list(islice(self._waiting if turn_of_waiting else self._fresh, self._batch))
@@ -164,6 +183,8 @@ class Relay:
         if done:
             await self._table.delete([row.id for row in done])
             self._count_published(done)
+            for row in done:
+                self._resting.pop(row.id, None)
         for row, reason in refused:
             log.error(
                 "an event can never be published and was set aside",
@@ -203,7 +224,8 @@ class Relay:
             except Exception as error:  # noqa: BLE001 - as above
                 log.error("looking for unpublished events failed", action="relay_fault", error=type(error).__name__)
                 continue
-            if forgotten := [row_id for row_id in owned if row_id not in self._fresh and row_id not in self._waiting]:
+            known = self._fresh.keys() | self._waiting.keys() | self._resting.keys()
+            if forgotten := [row_id for row_id in owned if row_id not in known]:
                 self.poke(forgotten)
 
 

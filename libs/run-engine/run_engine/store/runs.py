@@ -77,8 +77,7 @@ class Runs:
             )
             if row is not None:
                 run = rows.run(row)
-                self._writer.queued(run)
-                self._writer.committed(row["outbox_ids"])
+                self._writer.queued(run, row["outbox_ids"])
                 return run
             why = await self._database.row(
                 "why_not_started", tenant_id=tenant_id, thread_id=thread.id, assistant_id=draft.assistant_id
@@ -212,9 +211,7 @@ class Runs:
             )
             row = await session.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
         run = self._found(row, run_id)
-        if run.status is RunStatus.QUEUED:
-            self._writer.queued(run)
-        self._writer.committed(stored["outbox_ids"])
+        self._answered(run, stored["outbox_ids"])
         return run
 
     async def answer(self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]) -> Run:
@@ -243,9 +240,7 @@ class Runs:
             row = await session.one("get_run", tenant_id=tenant_id, thread_id=thread_id, run_id=run_id)
         run = self._found(row, run_id)
         if stored is not None:
-            if run.status is RunStatus.QUEUED:
-                self._writer.queued(run)
-            self._writer.committed(stored["outbox_ids"])
+            self._answered(run, stored["outbox_ids"])
         return run
 
     async def open_calls(self, tenant_id: str, thread_id: str, run_id: str) -> tuple[ToolCall, ...]:
@@ -268,6 +263,12 @@ class Runs:
         if row is None:
             raise NotFound("tool call", call_id)
         return await self.find(tenant_id, row["run_id"]), rows.tool_call(row)
+
+    def _answered(self, run: Run, outbox_ids: Sequence[int] | None) -> None:
+        if run.status is RunStatus.QUEUED:
+            self._writer.queued(run, outbox_ids)
+        else:
+            self._writer.committed(outbox_ids)
 
     @staticmethod
     async def _lock(session: Session, tenant_id: str, thread_id: str, run_id: str) -> Row:
