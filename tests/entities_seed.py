@@ -1,4 +1,4 @@
-"""What the document of entities_api shows of its API (seed 002): the shapes of threads and messages, by an example each.
+"""What the document of entities_api shows of its API (seed 002): the shapes of threads and messages, by examples.
 
 Used by the tests of `/entities`: a reply has exactly these keys, with values of these kinds. The document prints what
 its client library keeps of a thread, which leaves the participants out of the reply.
@@ -36,8 +36,8 @@ INTERRUPTED_ANSWER: Final[dict[str, Any]] = {
     "id": "message_vSnKsWsPIdIBcL8bAx38ef",
     "assistant_id": "assistant_id",
     "completed_at": 1726624643,
-    "content": "Francis! I'd be happy to help you test the interrupt button feature.\n\nHere's a lengthy passage on time "
-    'travel:\n\n"Time travel, a staple of science fiction for centuries, has long been a topic of fascination and '
+    "content": "Francis! I'd be happy to help you test the interrupt button feature.\n\nHere's a lengthy passage on "
+    'time travel:\n\n"Time travel, a staple of science fiction for centuries, has long been a topic of fascination and '
     "debate among physicists and theorists. The concept of traversing the fabric of",
     "created_at": 1726624643,
     "role": "assistant",
