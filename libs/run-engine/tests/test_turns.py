@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from run_engine.domain.turns import Turn, check_turns
+from run_engine.domain.turns import Turn, check_next, check_turns
 from run_engine.errors import Unanswerable
 
 USER, ANSWER = Turn("user"), Turn("assistant")
@@ -75,3 +75,36 @@ def test_the_end_of_what_can_be_answered_can_be_answered(turns: list[Turn]) -> N
         return
     for start in range(len(turns)):
         check_turns(turns[start:], whole=False)
+
+
+@pytest.mark.parametrize(
+    ("turns", "turn"),
+    [
+        ([], USER),
+        ([], ANSWER),
+        ([USER], asks("a")),
+        ([USER, asks("a")], output("a")),
+        ([USER, asks("a", "b"), output("a")], output("b")),
+        ([USER, asks("a"), output("a")], USER),
+        # However it came about: what is past cannot be mended by what follows.
+        ([USER, asks("a"), USER], USER),
+    ],
+)
+def test_what_may_follow(turns: list[Turn], turn: Turn) -> None:
+    check_next(turns, turn, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("turns", "turn", "reason"),
+    [
+        ([], output("a"), "no_such_call"),
+        ([USER], output("a"), "no_such_call"),
+        ([USER, asks("a")], output("b"), "no_such_call"),
+        ([USER, asks("a")], USER, "calls_not_answered"),
+        ([USER, asks("a", "b"), output("a")], ANSWER, "calls_not_answered"),
+    ],
+)
+def test_what_may_not(turns: list[Turn], turn: Turn, reason: str) -> None:
+    with pytest.raises(Unanswerable) as refused:
+        check_next(turns, turn, whole=True)
+    assert refused.value.reason == reason

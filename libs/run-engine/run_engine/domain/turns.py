@@ -1,7 +1,7 @@
 """Whether a conversation is one that an assistant can answer: the rules of chat models. Pure.
 
 OpenAI's threads ask for none of this, so neither do runs themselves; dialects whose clients write the messages of tools
-ask for it before a run.
+ask for it before a run, and before a message is added.
 """
 
 from collections.abc import Sequence
@@ -31,22 +31,31 @@ def check_turns(turns: Sequence[Turn], *, whole: bool) -> None:
     """
     if whole and not any(turn.role == "user" for turn in turns):
         raise Unanswerable("no_user_message")
-    asked: set[str] = set()
-    open_calls: dict[str, None] = {}
-    asking = False
-    for turn in turns:
-        if turn.role == "tool":
-            call_id = turn.tool_call_id or ""
-            if call_id not in asked and (whole or asking):
-                raise Unanswerable("no_such_call", (call_id,))
-            open_calls.pop(call_id, None)
-            continue
-        if open_calls:
-            raise Unanswerable("calls_not_answered", tuple(open_calls))
-        asked = set(turn.call_ids)
-        open_calls = dict.fromkeys(turn.call_ids)
-        asking = True
-    if open_calls:
-        raise Unanswerable("calls_not_answered", tuple(open_calls))
+    for place, turn in enumerate(turns):
+        check_next(turns[:place], turn, whole=whole)
+    missing = _exchange(turns)[1]
+    if missing:
+        raise Unanswerable("calls_not_answered", missing)
     if turns and turns[-1].role == "assistant":
         raise Unanswerable("nothing_to_answer")
+
+
+def check_next(turns: Sequence[Turn], turn: Turn, *, whole: bool) -> None:
+    """Raise `Unanswerable` where `turn` may not follow `turns`: it answers no call, or calls wait for their answers."""
+    asked, missing = _exchange(turns)
+    if turn.role == "tool":
+        unseen = not whole and all(earlier.role == "tool" for earlier in turns)
+        if turn.tool_call_id not in asked and not unseen:
+            raise Unanswerable("no_such_call", (turn.tool_call_id or "",))
+    elif missing:
+        raise Unanswerable("calls_not_answered", missing)
+
+
+def _exchange(turns: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the calls that the last message before those of tools asks for, and those of them without an answer."""
+    answered: set[str | None] = set()
+    for turn in reversed(turns):
+        if turn.role != "tool":
+            return turn.call_ids, tuple(call_id for call_id in turn.call_ids if call_id not in answered)
+        answered.add(turn.tool_call_id)
+    return (), ()
