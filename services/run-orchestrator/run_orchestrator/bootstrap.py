@@ -24,7 +24,9 @@ from run_engine.store.tenants import Tenants
 from run_engine.sweeper import Sweeper
 
 from run_orchestrator.adapters.deltas import DeltaPublisher
+from run_orchestrator.adapters.drive_context import in_context
 from run_orchestrator.adapters.engine import EngineRunStore
+from run_orchestrator.adapters.metrics import OrchestratorMeter, show_places
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.adapters.model.images import UploadedImages
 from run_orchestrator.adapters.tokenizer import BpeTokenizer
@@ -49,12 +51,14 @@ def build(settings: OrchestratorSettings, bus: EventBus, meters: Meters | None =
     Call it while the event loop runs.
     """
     meters = Meters() if meters is None else meters
+    meter = OrchestratorMeter(meters)
     stored = open_file_store(settings.files_url, settings.data_dir)
     url, key = settings.database_url.get_secret_value(), settings.openai_api_key
     register_secret(key.get_secret_value())
     deltas = DeltaPublisher(bus.stream_publisher, lambda: datetime.now(UTC))
     senders = DeltaSenders(deltas.send, asyncio.sleep)
     registry, places, driven = ToolRegistry(settings.tool_services), Places(settings.places), DrivenRuns(senders.wake)
+    show_places(meters, driven=lambda: len(driven.claims()), places=lambda: places.number)
 
     aliases = {"demo": settings.demo_model}
     models = ModelTable(windows=settings.context_windows, otherwise=settings.context_tokens, aliases=aliases)
@@ -63,9 +67,11 @@ def build(settings: OrchestratorSettings, bus: EventBus, meters: Meters | None =
         database = await open_database(
             url, application_name="run-orchestrator", connections=settings.database_connections
         )
-        engine = EngineProcess(database, bus.publisher, role="run-orchestrator", event_content=settings.event_content)
+        engine = EngineProcess(
+            database, bus.publisher, role="run-orchestrator", event_content=settings.event_content, meters=meters
+        )
         driving = Driving(database, engine.writer)
-        store = EngineRunStore(driving, Messages(database, engine.writer), Tenants(database))
+        store = EngineRunStore(driving, Messages(database, engine.writer), Tenants(database), meter)
         model = OpenAIModel(
             base_url=str(settings.openai_base_url),
             api_key=key,
@@ -73,6 +79,7 @@ def build(settings: OrchestratorSettings, bus: EventBus, meters: Meters | None =
             timeouts=Timeouts(connect=settings.model_connect_timeout, read=settings.model_read_timeout),
             aliases=aliases,
             images=UploadedImages(Files(database), stored, Patience(asyncio.sleep)),
+            meter=meter,
         )
         work = Work(
             store,
@@ -90,9 +97,9 @@ def build(settings: OrchestratorSettings, bus: EventBus, meters: Meters | None =
         return Parts(
             engine=engine,
             driving=driving,
-            sweeper=Sweeper(Sweeps(database, engine.writer)),
-            answers=Answers(database, engine.writer),
-            claiming=Claiming(store, places, driven, driver.drive, shuffle=random.shuffle),
+            sweeper=Sweeper(Sweeps(database, engine.writer, meter.tool_answered)),
+            answers=Answers(database, engine.writer, meter.tool_answered),
+            claiming=Claiming(store, places, driven, in_context(driver.drive), shuffle=random.shuffle),
             close_model=model.close,
             drain_deltas=senders.drain,
         )

@@ -22,6 +22,7 @@ from event_bus import EventBus, Message, OutgoingRecord
 from event_bus.in_process import InProcessBus
 from message_contracts import catalogue, codec
 from model_simulator import ModelSimulator, SimulatorSettings
+from observability import Meters
 from run_engine.domain import ids
 from run_engine.domain.drafts import NewAssistant, NewMessage, NewRun, NewThread, PageRequest
 from run_engine.domain.objects import Message as EngineMessage
@@ -106,6 +107,7 @@ class Stage:
         self.data_dir = data_dir
         self.bus = bus
         self.model = model
+        self.meters = Meters()
         self.services: list[Service] = []
         self.events: dict[str, list[Message]] = defaultdict(list)
         self.calls: list[dict[str, Any]] = []
@@ -155,7 +157,7 @@ class Stage:
         return OrchestratorSettings(**{**fields, **changes})
 
     async def orchestrator(self, **changes: Any) -> Service:
-        service = build(self.settings(**changes), self.bus)
+        service = build(self.settings(**changes), self.bus, self.meters)
         self.services.append(service)
         await service.start()
         return service

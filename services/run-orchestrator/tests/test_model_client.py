@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from observability import Meters
 from pydantic import SecretStr
 from run_engine.domain.objects import Message, Run
+from run_orchestrator.adapters.metrics import OrchestratorMeter
 from run_orchestrator.adapters.model import client as client_module
 from run_orchestrator.adapters.model.client import OpenAIModel, Timeouts
 from run_orchestrator.adapters.model.images import Images
@@ -92,6 +94,7 @@ def model_at(url: str, connect: float = 5.0, read: float = 5.0) -> OpenAIModel:
         timeouts=Timeouts(connect=connect, read=read),
         aliases={"ours": "theirs"},
         images=NoImages(),
+        meter=OrchestratorMeter(Meters()),
     )
 
 

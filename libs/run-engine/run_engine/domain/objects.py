@@ -167,6 +167,8 @@ class Run:
     """The slots of the gateways that stream the run, and of those that wait for it (`domain.stream_slots`)."""
     claim_event: Json | None = None
     """Of a run that was claimed just now: the event of the claim (seq, type, subject, data, created_at)."""
+    queued_seconds: float | None = None
+    """Of a run that was claimed just now: how long it was queued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

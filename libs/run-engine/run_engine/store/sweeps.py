@@ -9,7 +9,7 @@ import structlog
 from run_engine.domain.moves import RunState, Trigger, lose_worker, target
 from run_engine.domain.status import RunStatus
 from run_engine.errors import DatabaseUnavailable
-from run_engine.store.answers import Answers
+from run_engine.store.answers import TIMED_OUT, Answers, NoteAnswer, note_nothing
 from run_engine.store.database import Database, Row, Session
 from run_engine.store.endings import end_locked_run, queue_locked_run
 from run_engine.store.writer import Writer
@@ -32,10 +32,10 @@ class Sweeps:
     A run or a call that cannot be moved is logged and left, and keeps no other from being moved.
     """
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer, note: NoteAnswer = note_nothing) -> None:
         self._database = database
         self._writer = writer
-        self._answers = Answers(database, writer)
+        self._answers = Answers(database, writer, note)
 
     async def adopt_outbox(self, lease: timedelta) -> int:
         """Takes over unpublished events of dead processes. Which of them come first does not matter to their order."""
@@ -102,7 +102,7 @@ class Sweeps:
         for call in await self._database.all("overdue_calls", limit=BATCH):
             told = f"The tool service '{call['service']}' did not answer in time."
             try:
-                failed += await self._answers.fail(call["tenant_id"], call["run_id"], call["id"], "timeout", told)
+                failed += await self._answers.fail(call["tenant_id"], call["run_id"], call["id"], TIMED_OUT, told)
             except DatabaseUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - as above

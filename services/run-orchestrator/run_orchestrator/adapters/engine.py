@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from run_engine.domain.drafts import PageRequest
-from run_engine.domain.objects import Json, Message, Run, RunStep
+from run_engine.domain.objects import Json, Message, Run, RunStep, Usage
 from run_engine.errors import NotFound
 from run_engine.store.driving import Answer, Driving, Said
 from run_engine.store.messages import Messages
 from run_engine.store.streams import StoredEvent
 from run_engine.store.tenants import Tenants
 
+from run_orchestrator.adapters.metrics import OrchestratorMeter
 from run_orchestrator.application.ending import CutShort, Failed, Finished, Parked
 from run_orchestrator.application.prompt import weight
 
@@ -21,14 +22,18 @@ PAGE: Final = 50
 class EngineRunStore:
     """`RunStore` on PostgreSQL."""
 
-    def __init__(self, driving: Driving, messages: Messages, tenants: Tenants) -> None:
+    def __init__(self, driving: Driving, messages: Messages, tenants: Tenants, meter: OrchestratorMeter) -> None:
         self._driving = driving
         self._messages = messages
         self._tenants = tenants
+        self._meter = meter
 
     async def claim(self, tenant_id: str, run_id: str) -> Run | None:
         """Takes a queued run; None when there is nothing to take."""
-        return await self._driving.claim(tenant_id, run_id)
+        run = await self._driving.claim(tenant_id, run_id)
+        if run is not None and run.queued_seconds is not None:
+            self._meter.claimed(run.queued_seconds)
+        return run
 
     async def queued(self, limit: int) -> Sequence[tuple[str, str]]:
         """(tenant id, run id) of the runs that have waited longest."""
@@ -89,14 +94,17 @@ class EngineRunStore:
             incomplete_reason=ending.incomplete_reason,
         )
         await self._driving.finish(run, answer)
+        self._count(ending.usage)
 
     async def park(self, run: Run, ending: Parked) -> None:
         """Parks the run for its calls, and asks the services."""
         await self._driving.park(run, ending.step_id, ending.calls, ending.usage, ending.said)
+        self._count(ending.usage)
 
     async def cut_short(self, run: Run, ending: CutShort) -> None:
         """Ends the run as incomplete, without a message."""
         await self._driving.cut_short(run, ending.reason, ending.usage)
+        self._count(ending.usage)
 
     async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
         """Ends the run with an error; `said` is the content of its open message so far."""
@@ -109,3 +117,6 @@ class EngineRunStore:
     async def hand_back(self, run: Run, said: list[Json] | None) -> None:
         """Queues the run again for others, or ends it where it was to be cancelled. `said` as in `fail`."""
         await self._driving.hand_back(run.tenant_id, run.id, run.attempt, said)
+
+    def _count(self, usage: Usage) -> None:
+        self._meter.tokens(usage.prompt_tokens, usage.completion_tokens)

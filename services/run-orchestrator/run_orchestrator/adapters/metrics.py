@@ -1,9 +1,12 @@
-"""The metrics of the run-orchestrator, all of them in one list. `bootstrap` hands them out; the guide is generated from
-it."""
+"""The metrics of the run-orchestrator, all of them in one list.
 
+`bootstrap` hands them out; the guide is generated from the list.
+"""
+
+from collections.abc import Callable
 from typing import Final
 
-from observability.metrics import QUICK, SLOW, Metric
+from observability.metrics import QUICK, SLOW, Meters, Metric
 from observability.process_metrics import BUS_METRICS, PROCESS_METRICS
 from run_engine.outbox.metrics import RELAY_METRICS
 from run_engine.store.metrics import STORE_METRICS
@@ -41,7 +44,8 @@ FIRST_TOKEN: Final = Metric(
 MODEL: Final = Metric(
     name="threadworks_model_request_duration_seconds",
     kind="histogram",
-    help="Seconds from asking the model to the end of its reply, by outcome: answered, or the kind of its failure.",
+    help="Seconds from asking the model to the end of its reply, by outcome: answered, interrupted (the run was), or "
+    "the kind of its failure.",
     labels=("outcome",),
     buckets=SLOW,
 )
@@ -58,7 +62,8 @@ TOKENS: Final = Metric(
 TOOL_LATENCY: Final = Metric(
     name="threadworks_tool_latency_seconds",
     kind="histogram",
-    help="Seconds from handing out a call to its stored answer, by tool service and outcome: completed, failed.",
+    help="Seconds from handing out a call to its stored answer, by tool service and outcome: completed, failed, "
+    "timed_out.",
     labels=("service", "outcome"),
     buckets=SLOW,
 )
@@ -77,3 +82,41 @@ METRICS: Final = (
     *PROCESS_METRICS,
     *BUS_METRICS,
 )
+
+
+class OrchestratorMeter:
+    """Counts what happens to runs here."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._claims = meters.histogram(CLAIM_LATENCY)
+        self._first_tokens = meters.histogram(FIRST_TOKEN)
+        self._models = meters.histogram(MODEL)
+        self._tokens = meters.counter(TOKENS)
+        self._tools = meters.histogram(TOOL_LATENCY)
+
+    def claimed(self, queued_seconds: float) -> None:
+        """Count a claim."""
+        self._claims.observe(queued_seconds)
+
+    def first_token(self, seconds: float) -> None:
+        """Count the beginning of a reply."""
+        self._first_tokens.observe(seconds)
+
+    def model_done(self, seconds: float, outcome: str) -> None:
+        """Count the end of a request to the model: `answered`, `interrupted`, or the kind of the failure."""
+        self._models.labels(outcome).observe(seconds)
+
+    def tokens(self, prompt: int, completion: int) -> None:
+        """Count the tokens of a step."""
+        self._tokens.labels("prompt").inc(prompt)
+        self._tokens.labels("completion").inc(completion)
+
+    def tool_answered(self, service: str, outcome: str, seconds: float) -> None:
+        """Count an answer that was stored."""
+        self._tools.labels(service, outcome).observe(seconds)
+
+
+def show_places(meters: Meters, *, driven: Callable[[], int], places: Callable[[], int]) -> None:
+    """Have the runs that are driven, and the places for them, counted at each scrape."""
+    meters.sampled(DRIVEN, lambda: {(): driven()})
+    meters.sampled(PLACES, lambda: {(): places()})

@@ -10,10 +10,16 @@ class Places:
     """A number of places, closed until `open` is called and after `close`."""
 
     def __init__(self, number: int) -> None:
+        self._number = number
         self._free = number
         self._open = False
         self._full = True
         self._watchers: list[Callable[[bool], None]] = []
+
+    @property
+    def number(self) -> int:
+        """Places that there are, taken or free; 0 while none can be taken."""
+        return self._number if self._open else 0
 
     @property
     def free(self) -> int:

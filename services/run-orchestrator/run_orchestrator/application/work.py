@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
+from observability.tracing import span
 from run_engine.domain.drafts import NewToolCall
 from run_engine.domain.objects import Run, RunStep, Usage
 from run_engine.store.driving import Said
@@ -170,14 +171,18 @@ class Work:
     async def _ask(self, asked: Fitted, telling: Telling) -> Reply:
         prompt = asked.prompt
         builder = ReplyBuilder(lambda: self._new_id("tool_call"))
-        async with aclosing(self._model.stream(prompt)) as arrivals:
-            async for pieces in arrivals:
-                for piece in pieces:
-                    builder.add(piece)
-                await telling.tell(builder, prompt.function_names)
-        reply = builder.end()
-        await telling.tell(builder, prompt.function_names)
-        return replace(reply, usage=await self._fitting.usage(asked, reply))
+        with span("ask the model", "client", {"gen_ai.request.model": prompt.model}) as this:
+            async with aclosing(self._model.stream(prompt)) as arrivals:
+                async for pieces in arrivals:
+                    for piece in pieces:
+                        builder.add(piece)
+                    await telling.tell(builder, prompt.function_names)
+            reply = builder.end()
+            await telling.tell(builder, prompt.function_names)
+            usage = await self._fitting.usage(asked, reply)
+            this.says("gen_ai.usage.input_tokens", usage.prompt_tokens)
+            this.says("gen_ai.usage.output_tokens", usage.completion_tokens)
+        return replace(reply, usage=usage)
 
     async def _decide(self, run: Run, prompt: Prompt, reply: Reply, telling: Telling) -> Ending:
         cut_short = cut_short_by(reply)

@@ -13,9 +13,10 @@ WITH locked AS MATERIALIZED (
     FROM locked, moment, unnest(:call_ids::text[], :outputs::text[]) AS given (id, output)
     WHERE c.tenant_id = locked.tenant_id AND c.run_id = locked.id AND c.id = given.id AND c.answered_at IS NULL
       AND (:by_client::boolean IS NULL OR (c.service IS NULL) = :by_client)
-    RETURNING c.step_id, c.service
+    RETURNING c.step_id, c.service, c.created_at
 ), tally AS MATERIALIZED (
-    SELECT min(step_id) AS step_id, count(*) FILTER (WHERE service IS NULL)::integer AS client,
+    SELECT min(step_id) AS step_id, min(service) AS service, min(created_at) AS created_at,
+           count(*) FILTER (WHERE service IS NULL)::integer AS client,
            count(*) FILTER (WHERE service IS NOT NULL)::integer AS server
     FROM answered HAVING count(*) > 0
 ), moved AS (
@@ -56,7 +57,9 @@ WITH locked AS MATERIALIZED (
                       jsonb_build_object('run', jsonb_build_object('id', m.id, 'thread_id', m.thread_id)), moment.now)
     FROM moved m, moment WHERE m.status = 'queued'
 )
-SELECT moved.status, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM moved;
+SELECT moved.status, (SELECT array_agg(published.id) FROM published) AS outbox_ids, tally.service,
+       extract(epoch FROM moment.now - tally.created_at)::float AS seconds
+FROM moved, tally, moment;
 
 -- name: open_client_calls
 -- The calls that a run waits for its client to answer, in the order of the model.

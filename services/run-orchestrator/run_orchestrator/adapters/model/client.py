@@ -15,9 +15,13 @@ from typing import Final
 import aiohttp
 import httpx2
 import openai
+from observability.trace_context import current_traceparent
+from openai import RequestOptions
 from openai.types.chat import ChatCompletionChunk
 from pydantic import SecretStr
 
+from run_orchestrator.adapters.metrics import OrchestratorMeter
+from run_orchestrator.adapters.model.asking import Asking
 from run_orchestrator.adapters.model.chat_request import body_of
 from run_orchestrator.adapters.model.chunks import is_end, piece_of
 from run_orchestrator.adapters.model.errors import BROKE_OFF, TOO_SLOW, failure_of
@@ -59,10 +63,12 @@ class OpenAIModel:
         timeouts: Timeouts,
         aliases: Mapping[str, str],
         images: ImageSource,
+        meter: OrchestratorMeter,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._aliases = aliases
         self._images = images
+        self._meter = meter
         self._clock = clock
         timeout = httpx2.Timeout(
             connect=timeouts.connect, read=timeouts.read, write=timeouts.read, pool=max(POOL_SECONDS, timeouts.connect)
@@ -84,33 +90,42 @@ class OpenAIModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
         """Asks once and gives the pieces of the reply as they arrive. Raises `ModelFailure`."""
-        upstream_model = self._aliases.get(prompt.model, prompt.model)
         images = await self._images.images_of(prompt)
-        try:
-            reply = await self._client.post(
-                "/chat/completions",
-                content=body_of(prompt, upstream_model, images),
-                cast_to=ChatCompletionChunk,
-                stream=True,
-                stream_cls=openai.AsyncStream[ChatCompletionChunk],
-            )
+        with Asking(self._meter) as asking:
             try:
-                async with aclosing(_pieces(reply.response)) as arrivals:
-                    async for pieces in arrivals:
-                        yield pieces
-            finally:
-                with suppress(*_BROKEN):
-                    await reply.close()
-        except openai.APIError as error:
-            raise failure_of(error, model=prompt.model, now=self._clock()) from None
-        except httpx2.TimeoutException:
-            raise ModelFailure(FailureKind.UNAVAILABLE, TOO_SLOW) from None
-        except _BROKEN:
-            raise ModelFailure(FailureKind.UNAVAILABLE, BROKE_OFF) from None
+                reply = await self._client.post(
+                    "/chat/completions",
+                    content=body_of(prompt, self._aliases.get(prompt.model, prompt.model), images),
+                    options=_options(),
+                    cast_to=ChatCompletionChunk,
+                    stream=True,
+                    stream_cls=openai.AsyncStream[ChatCompletionChunk],
+                )
+                try:
+                    async with aclosing(_pieces(reply.response)) as arrivals:
+                        async for pieces in arrivals:
+                            if asking.waits:
+                                asking.begins()
+                            yield pieces
+                finally:
+                    with suppress(*_BROKEN):
+                        await reply.close()
+            except openai.APIError as error:
+                raise failure_of(error, model=prompt.model, now=self._clock()) from None
+            except httpx2.TimeoutException:
+                raise ModelFailure(FailureKind.UNAVAILABLE, TOO_SLOW) from None
+            except _BROKEN:
+                raise ModelFailure(FailureKind.UNAVAILABLE, BROKE_OFF) from None
 
     async def close(self) -> None:
         """Closes all connections."""
         await self._client.close()
+
+
+def _options() -> RequestOptions:
+    """The trace that the request belongs to, if it belongs to one."""
+    traceparent = current_traceparent()
+    return {} if traceparent is None else {"headers": {"traceparent": traceparent}}
 
 
 async def _pieces(response: httpx2.Response) -> AsyncGenerator[Sequence[Piece], None]:
