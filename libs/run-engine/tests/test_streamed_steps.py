@@ -90,6 +90,49 @@ async def test_what_a_model_says_before_it_calls_is_a_message_of_the_run(world: 
     await world.outbox(run.thread_id)
 
 
+@pytest.mark.parametrize("in_the_open", [False, True])
+async def test_what_a_cancelled_run_has_written_is_a_message(world: World, in_the_open: bool) -> None:
+    """The same whether it was told while it was written, or nobody listened."""
+    worker = await world.live_worker()
+    run = await world.claimed(worker)
+    said = Said(step_id=new_id("step"), message_id=new_id("message"), content=text("Half an"))
+    if in_the_open:
+        await worker.driving.open_step(run, said.step_id, said.message_id)
+    await world.gateway.runs.cancel(world.tenant, run.thread_id, run.id)
+    await worker.driving.obey_cancel(run, said.content, None if in_the_open else said)
+    message = await _message(world, run)
+    assert (message.id, message.status, message.content) == (
+        said.message_id,
+        MessageStatus.INCOMPLETE,
+        text("Half an"),
+    )
+    assert message.incomplete_details == {"reason": "run_cancelled"}
+    (step,) = await worker.driving.steps(run)
+    assert (step.id, step.status, step.message_id) == (said.step_id, StepStatus.CANCELLED, said.message_id)
+    begun, cancelling = "run-step.created", "run.cancelling"
+    assert await world.events(run) == [
+        "run.queued",
+        "run.in_progress",
+        *([begun, cancelling] if in_the_open else [cancelling, begun]),
+        "message.incomplete",
+        "run-step.cancelled",
+        "run.cancelled",
+    ]
+    await world.outbox(run.thread_id)
+
+
+async def test_a_step_that_was_begun_in_the_open_is_not_begun_again_by_its_cancellation(world: World) -> None:
+    """The reply to its first commit was lost, so its worker does not know that it is open."""
+    worker = await world.live_worker()
+    run = await world.claimed(worker)
+    said = Said(step_id=new_id("step"), message_id=new_id("message"), content=text("Half an"))
+    await worker.driving.open_step(run, said.step_id, said.message_id)
+    await world.gateway.runs.cancel(world.tenant, run.thread_id, run.id)
+    await worker.driving.obey_cancel(run, None, said)
+    assert (await _message(world, run)).content == text("Half an")
+    assert (await world.events(run)).count("run-step.created") == 1
+
+
 @pytest.mark.parametrize("writes", [True, False])
 async def test_a_run_that_is_handed_back_leaves_nothing_open(world: World, writes: bool) -> None:
     worker = await world.live_worker()

@@ -74,8 +74,8 @@ class FakeStore:
     async def fail(self, run: Run, ending: Failed, said: list[Json] | None) -> None:
         self._note("fail", ending)
 
-    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
-        self._note("obey_cancel")
+    async def obey_cancel(self, run: Run, said: list[Json] | None, untold: Said | None) -> None:
+        self._note("obey_cancel", untold)
 
     async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         raise NotImplementedError
@@ -282,6 +282,63 @@ async def test_a_cancelled_run_closes_its_model_and_ends(scene: Callable[..., Sc
     await runs.drain(10)
     assert it.store.names() == ["history", "obey_cancel", "hand_back failed"]
     assert it.model.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kept"),
+    [
+        ([Piece(text="half "), Piece(text="an")], "half an"),
+        ([Piece(text="\n"), Piece(text="half an"), Piece(calls=(CallPiece(name="f", arguments="{"),))], "\nhalf an"),
+        ([Piece(text="\n")], None),
+        ([Piece(calls=(CallPiece(name="f", arguments="{"),)), Piece(text="late")], None),
+        ([], None),
+    ],
+)
+async def test_what_a_cancelled_run_has_written_is_kept(
+    scene: Callable[..., Scene], pieces: list[Piece], kept: str | None
+) -> None:
+    """Also where nobody streams: a message comes before the calls, or not at all, and has a word."""
+    read = asyncio.Event()
+
+    class Interrupted(FakeModel):
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
+            for piece in pieces:
+                yield [piece]
+            read.set()
+            await asyncio.Event().wait()
+
+    it = scene()
+    it.use(Interrupted())
+    runs = it.started()
+    await read.wait()
+    runs.cancel("t", "run_1")
+    it.store.fail_next("hand_back", Fenced("run_1"))
+    await runs.drain(10)
+    untold = dict(it.store.log)["obey_cancel"]
+    text = untold and untold.content[0]["text"]["value"]
+    assert text == kept
+
+
+async def test_a_reply_that_was_given_up_is_not_kept(scene: Callable[..., Scene]) -> None:
+    it = scene()
+    again = asyncio.Event()
+
+    class Failing(FakeModel):
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
+            if self.asked:
+                again.set()
+                await asyncio.Event().wait()
+            self.asked.append(prompt)
+            yield [Piece(text="half")]
+            raise DOWN
+
+    it.use(Failing())
+    runs = it.started()
+    await again.wait()
+    runs.cancel("t", "run_1")
+    it.store.fail_next("hand_back", Fenced("run_1"))
+    await runs.drain(10)
+    assert dict(it.store.log)["obey_cancel"] is None
 
 
 async def test_a_stream_that_fails_to_close_does_not_hide_the_cancellation(scene: Callable[..., Scene]) -> None:

@@ -17,7 +17,7 @@ from run_engine.store.database import Database, Row, Session
 from run_engine.store.endings import abandon_open_step, end_locked_run, queue_locked_run
 from run_engine.store.paging import HIGHEST, LOWEST
 from run_engine.store.streams import StoredEvent
-from run_engine.store.writer import Writer
+from run_engine.store.writer import BEGUN_WITHIN, Writer
 
 LONGEST_TIMEOUT: Final = 86_400.0
 """Seconds that a call waits for its service at the most, whatever the service announced."""
@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the model wrote before it called tools, with the ids that its step and message get."""
+    """What the model wrote before it called tools, or was stopped, with the ids that its step and message get."""
 
     step_id: str
     message_id: str
@@ -56,7 +56,7 @@ class Driving:
         row = await self._database.one("claim_run", worker=self._writer.owner, tenant_id=tenant_id, run_id=run_id)
         if row is None:
             return None
-        self._writer.committed(row["outbox_ids"])
+        self._writer.committed(row["outbox_ids"], within=BEGUN_WITHIN)
         return replace(rows.run(row), claim_event=row["claim_event"], queued_seconds=row["queued_seconds"])
 
     async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
@@ -65,12 +65,14 @@ class Driving:
         Returns its event; None if it was begun before, by a call whose reply was lost. `say`, `finish` and `park` go on
         with the step under the same ids.
         """
-        row = await self._database.one("open_step", **self._fence(run), step_id=step_id, message_id=message_id)
+        row = await self._database.one(
+            "open_step", **self._fence(run), step_id=step_id, message_id=message_id, cancelling=False
+        )
         if row is None:
             raise Fenced(run.id)
         if row["seq"] is None:
             return None
-        self._writer.committed(row["outbox_ids"])
+        self._writer.committed(row["outbox_ids"], within=BEGUN_WITHIN)
         return StoredEvent(
             run.tenant_id,
             run.id,
@@ -192,15 +194,23 @@ class Driving:
             )
         self._writer.committed(ids)
 
-    async def obey_cancel(self, run: Run, said: list[Json] | None = None) -> None:
-        """Ends a run in cancelling as cancelled, after its work was stopped. `said` as in `fail`."""
+    async def obey_cancel(self, run: Run, said: list[Json] | None = None, untold: Said | None = None) -> None:
+        """Ends a run in cancelling as cancelled, after its work was stopped. `said` as in `fail`.
+
+        `untold` is what was written while nobody listened: it becomes a message, incomplete as one that was told.
+        """
+        begun: Sequence[int] = ()
         async with self._database.transaction() as session:
             locked = await self._lock(session, run)
             status = target(RunStatus(locked["status"]), Trigger.OBEY_CANCEL)
             if status is not RunStatus.CANCELLED:
                 return
-            ids = await end_locked_run(session, self._writer.owner, locked, status, said=said)
-        self._writer.committed(ids)
+            if untold is not None:
+                ids_of_it = {"step_id": untold.step_id, "message_id": untold.message_id}
+                row = await session.row("open_step", **self._fence(run), **ids_of_it, cancelling=True)
+                begun, said = row["outbox_ids"] or (), untold.content
+            ended = await end_locked_run(session, self._writer.owner, locked, status, said=said)
+        self._writer.committed([*begun, *ended])
 
     async def hand_back(self, run_tenant: str, run_id: str, attempt: int, said: list[Json] | None = None) -> None:
         """Gives up a run unharmed: queued again, or cancelled when that was asked for. `said` as in `fail`."""

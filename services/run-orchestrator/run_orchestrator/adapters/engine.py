@@ -110,9 +110,12 @@ class EngineRunStore:
         """Ends the run with an error; `said` is the content of its open message so far."""
         await self._driving.fail(run, ending.code, ending.message, said)
 
-    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
-        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
-        await self._driving.obey_cancel(run, said)
+    async def obey_cancel(self, run: Run, said: list[Json] | None, untold: Said | None) -> None:
+        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`.
+
+        `untold` is what was written while nobody listened, to be kept as an incomplete message.
+        """
+        await self._driving.obey_cancel(run, said, untold)
 
     async def hand_back(self, run: Run, said: list[Json] | None) -> None:
         """Queues the run again for others, or ends it where it was to be cancelled. `said` as in `fail`."""

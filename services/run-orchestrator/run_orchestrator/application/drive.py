@@ -98,7 +98,9 @@ class Driver:
     async def _obey_cancel(self, driven: DrivenRun) -> None:
         # That it was to be cancelled is an event that the log does not know of.
         driven.log.committed()
-        await self._quietly(lambda stopped: self._store.obey_cancel(stopped, driven.said()), driven.run)
+        await self._quietly(
+            lambda stopped: self._store.obey_cancel(stopped, driven.said(), driven.untold()), driven.run
+        )
 
     async def _quietly(self, write: Callable[[Run], Awaitable[None]], run: Run) -> None:
         try:

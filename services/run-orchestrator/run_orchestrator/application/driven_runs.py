@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from run_engine.domain.objects import Json, Run
+from run_engine.store.driving import Said
 
 from run_orchestrator.application.delta_log import DeltaLog
 
@@ -45,6 +46,8 @@ class DrivenRun:
         """Has the news of the log sent."""
         self.said: Callable[[], list[Json] | None] = _nothing
         """The content of the open message so far; None where there is none."""
+        self.untold: Callable[[], Said | None] = _nothing
+        """What was written while nobody listened; None where that is no message."""
         self.key: RunKey = (run.tenant_id, run.id, run.attempt)
         self.interruption: Interruption | None = None
         self._working: asyncio.Task[Any] | None = None

@@ -80,8 +80,11 @@ class RunStore(Protocol):
         """Ends the run with an error; `said` is the content of its open message so far."""
         ...
 
-    async def obey_cancel(self, run: Run, said: list[Json] | None) -> None:
-        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`."""
+    async def obey_cancel(self, run: Run, said: list[Json] | None, untold: Said | None) -> None:
+        """Ends a run in cancelling; changes nothing in another status. `said` as in `fail`.
+
+        `untold` is what was written while nobody listened, to be kept as an incomplete message.
+        """
         ...
 
     async def hand_back(self, run: Run, said: list[Json] | None) -> None:

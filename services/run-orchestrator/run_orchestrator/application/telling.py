@@ -1,9 +1,11 @@
 """Tells those who stream a run of a reply while it is written: opens its steps and adds its text to the log.
 
-Used by `work` for each reply of a model. Where nobody streams, nothing is opened, and one commit at the end writes all.
+Used by `work` for each reply of a model. Where nobody streams, nothing is opened, and one commit at the end writes all,
+also when the end is a cancellation.
 """
 
 from collections.abc import Callable, Collection
+from itertools import takewhile
 from typing import Final
 
 from run_engine.domain.objects import Json, Run
@@ -39,6 +41,7 @@ class Telling:
         self._patience = patience
         self._new_id = new_id
         self._told = 0
+        self._reply: ReplyBuilder | None = None
         self._writing: list[Fragment] = []
         self._blank: list[Fragment] = []
         """What came before the first word."""
@@ -55,6 +58,7 @@ class Telling:
 
         Raises `Fenced`, and `ModelFailure` for a call of another function.
         """
+        self._reply = reply
         if not self._log.streamed or self._told == len(reply.fragments):
             return
         for fragment in reply.fragments[self._told :]:
@@ -73,13 +77,25 @@ class Telling:
         """The content of the open message so far; None where no message is open."""
         return content_of(*_joined(self._writing)) if self.message_open and not self.message_done else None
 
+    def untold(self) -> Said | None:
+        """What was written while nobody listened; None where a step was begun, or there is no word of a message."""
+        if self._reply is None or self.message_open or self.message_done or self.calls_open:
+            return None
+        # A message comes before the calls, or not at all.
+        written = list(takewhile(lambda fragment: not isinstance(fragment.part, int), self._reply.fragments))
+        text, refusal = _joined(written)
+        if not (text + refusal).strip():
+            return None
+        return Said(step_id=self.message_step_id, message_id=self.message_id, content=content_of(text, refusal))
+
     async def abandon_calls(self) -> None:
         """Fails the open step of the calls, if there is one: they are not made."""
         if self.calls_open:
             await self.abandon()
 
     async def abandon(self) -> None:
-        """Fails the open step: what was told of this reply does not count."""
+        """Fails the open step: what was written of this reply does not count."""
+        self._reply = None
         if self.calls_open or (self.message_open and not self.message_done):
             await self._patience.read(lambda: self._store.abandon_step(self._run, ABANDONED))
             self._log.committed()

@@ -159,7 +159,7 @@ class Work:
         telling = Telling(
             driven.run, self._store, driven.log, wake=driven.wake, patience=self._patience, new_id=self._new_id
         )
-        driven.said = telling.said
+        driven.said, driven.untold = telling.said, telling.untold
         return telling
 
     async def _steps(self, run: Run) -> list[RunStep]:

@@ -71,11 +71,12 @@ SELECT array_agg(id) AS outbox_ids FROM published HAVING count(*) > 0;
 -- name: open_step^
 -- Begins a step in the open, at the first chunk of a reply that is streamed: the step, an empty message where it writes
 -- one, and their event. A step that was begun before, by a try whose reply was lost, stays as it is, and has no seq here.
--- No row: fenced, or to be cancelled.
+-- `cancelling`: of a run that is to be cancelled, for what nobody was told until then. No row: fenced, or in the other
+-- status.
 WITH locked AS MATERIALIZED (
     SELECT tenant_id, id, thread_id, assistant_id, attempt FROM runs
     WHERE tenant_id = :tenant_id AND id = :run_id AND attempt = :attempt AND worker = :worker
-      AND status = 'in_progress'
+      AND status = CASE WHEN :cancelling::boolean THEN 'cancelling' ELSE 'in_progress' END
     FOR NO KEY UPDATE
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now FROM locked WHERE step_status(locked.tenant_id, :step_id) IS NULL
