@@ -180,6 +180,7 @@ NEW_THREAD = {
         ("create_thread", {**NEW_THREAD, "participants": ["user_7"], "senders": ["user_8"]}, 10),
         ("list_runs", PAGE, 100),
         ("list_threads", PAGE, 100),
+        ("export_threads", {"tenant_id": "t", "time": LOWEST[0], "position": 0, "limit": 25}, 50),
         ("search_threads", {**PAGE, "metadata": '{"n": "7", "one": "same"}'}, 60),
         ("delete_message", {**THREAD, "id": "long_7"}, 30),
         ("list_steps", {**PAGE, "thread_id": "thread_2", "run_id": "run_3001"}, 20),

@@ -98,3 +98,44 @@ CREATE FUNCTION tool_output_content(output text) RETURNS jsonb LANGUAGE sql IMMU
     SELECT jsonb_build_array(jsonb_build_object('type', 'text', 'text',
                              jsonb_build_object('value', output, 'annotations', jsonb_build_array())))
 $$;
+
+-- What most requests do not name costs them nothing when it is asked for in functions, which are not called then; the
+-- same as a part of a statement is set up whenever that runs.
+
+-- Whether all of these are users.
+CREATE FUNCTION are_users(tenant text, ids text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM users u WHERE u.tenant_id = tenant AND u.id = ANY(ids)) = cardinality(ids);
+END
+$$;
+
+-- Whether there is such an assistant.
+CREATE FUNCTION is_assistant(tenant text, assistant text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM assistants a WHERE a.tenant_id = tenant AND a.id = assistant);
+END
+$$;
+
+-- Holds users until the commit, so that none of them is deleted meanwhile; tells whether all of them were there.
+CREATE FUNCTION hold_users(tenant text, ids text[]) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    held bigint;
+BEGIN
+    PERFORM FROM users u WHERE u.tenant_id = tenant AND u.id = ANY(ids) FOR KEY SHARE;
+    GET DIAGNOSTICS held = ROW_COUNT;
+    RETURN held = cardinality(ids);
+END
+$$;
+
+-- Lets users who are held take part in a new thread, in their order.
+CREATE FUNCTION join_thread(tenant text, thread text, ids text[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    INSERT INTO thread_participants (tenant_id, thread_id, user_id)
+    SELECT tenant, thread, p.id FROM unnest(ids) WITH ORDINALITY AS p (id, place) ORDER BY p.place;
+END
+$$;
+
+-- Until its first statistics a table is taken for so small that any index of a tenant's rows is as good as its key: each
+-- new message would look through all threads of the tenant. Only the lists, which name this condition, may use it now.
+DROP INDEX threads_by_time;
+CREATE INDEX threads_by_time ON threads (tenant_id, created_at, position) WHERE position > 0;

@@ -14,7 +14,7 @@ ORDER BY created_at, position LIMIT :limit;
 -- name: export_threads
 -- The next threads in the order of the list.
 SELECT * FROM threads
-WHERE tenant_id = :tenant_id AND (created_at, position) > (:time, :position)
+WHERE tenant_id = :tenant_id AND position > 0 AND (created_at, position) > (:time, :position)
 ORDER BY created_at, position LIMIT :limit;
 
 -- name: export_messages

@@ -3,7 +3,7 @@
 WITH locked AS (
     UPDATE threads SET message_count = message_count + 1
     WHERE tenant_id = :tenant_id AND id = :thread_id AND active_run IS NULL AND message_count < :most_messages
-      AND (:sender_id::text IS NULL OR EXISTS (SELECT FROM users WHERE tenant_id = :tenant_id AND id = :sender_id))
+      AND CASE WHEN :sender_id::text IS NULL THEN true ELSE are_users(:tenant_id, ARRAY[:sender_id::text]) END
     RETURNING tenant_id, id
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now FROM locked

@@ -2,16 +2,13 @@
 -- Starts a run in one commit: takes the thread's lock (or makes the thread), adds the messages, snapshots the
 -- assistant and writes the events. No row: the thread, an assistant, a participant or a sender is missing, or the thread
 -- is locked or full: one more than is added has a place, for the run to write.
-WITH members AS MATERIALIZED (
-    SELECT id FROM users WHERE tenant_id = :tenant_id AND id = ANY(:participants::text[]) FOR KEY SHARE
-), assistant AS MATERIALIZED (
+WITH assistant AS MATERIALIZED (
     SELECT a.* FROM assistants a
     WHERE a.tenant_id = :tenant_id AND a.id = :assistant_id
-      AND (SELECT count(*) FROM members) = cardinality(:participants::text[])
-      AND (SELECT count(*) FROM users u
-           WHERE u.tenant_id = :tenant_id AND u.id = ANY(:senders::text[])) = cardinality(:senders::text[])
-      AND (:thread_assistant_id::text IS NULL OR EXISTS (
-           SELECT FROM assistants o WHERE o.tenant_id = :tenant_id AND o.id = :thread_assistant_id))
+      AND CASE WHEN cardinality(:participants::text[]) = 0 THEN true ELSE hold_users(:tenant_id, :participants) END
+      AND CASE WHEN cardinality(:senders::text[]) = 0 THEN true ELSE are_users(:tenant_id, :senders) END
+      AND CASE WHEN :thread_assistant_id::text IS NULL THEN true
+               ELSE is_assistant(:tenant_id, :thread_assistant_id) END
 ), made AS (
     INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, active_run, message_count, title,
                          assistant_id)
@@ -19,11 +16,6 @@ WITH members AS MATERIALIZED (
            jsonb_array_length(:messages::jsonb) + 1, :thread_title, :thread_assistant_id
     FROM assistant WHERE :new_thread::boolean
     RETURNING id, created_at
-), joined AS (
-    INSERT INTO thread_participants (tenant_id, thread_id, user_id)
-    SELECT :tenant_id, made.id, p.id
-    FROM made, unnest(:participants::text[]) WITH ORDINALITY AS p (id, place)
-    ORDER BY p.place
 ), locked AS (
     UPDATE threads t SET active_run = :run_id, message_count = t.message_count + jsonb_array_length(:messages::jsonb) + 1
     FROM assistant
@@ -87,7 +79,9 @@ WITH members AS MATERIALIZED (
                       run.created_at)
     FROM run WHERE NOT EXISTS (SELECT FROM waking)
 )
-SELECT run.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM run;
+SELECT run.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids,
+       CASE WHEN cardinality(:participants::text[]) > 0 THEN join_thread(run.tenant_id, run.thread_id, :participants) END
+FROM run;
 
 -- name: why_not_started^
 -- Tells why `start_run` gave no row.

@@ -1,23 +1,14 @@
 -- name: create_thread^
 -- Makes a thread with its participants and its first messages. No row: there is no such participant, sender or assistant.
 -- Participants are held until the commit, so that none of them is deleted meanwhile.
-WITH members AS MATERIALIZED (
-    SELECT id FROM users WHERE tenant_id = :tenant_id AND id = ANY(:participants::text[]) FOR KEY SHARE
-), thread AS (
+WITH thread AS (
     INSERT INTO threads (tenant_id, id, created_at, metadata, tool_resources, message_count, title, assistant_id)
     SELECT :tenant_id, :thread_id, clock_timestamp(), :metadata, :tool_resources, jsonb_array_length(:messages::jsonb),
            :title, :assistant_id
-    WHERE (SELECT count(*) FROM members) = cardinality(:participants::text[])
-      AND (SELECT count(*) FROM users
-           WHERE tenant_id = :tenant_id AND id = ANY(:senders::text[])) = cardinality(:senders::text[])
-      AND (:assistant_id::text IS NULL
-           OR EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant_id AND id = :assistant_id))
+    WHERE CASE WHEN cardinality(:participants::text[]) = 0 THEN true ELSE hold_users(:tenant_id, :participants) END
+      AND CASE WHEN cardinality(:senders::text[]) = 0 THEN true ELSE are_users(:tenant_id, :senders) END
+      AND CASE WHEN :assistant_id::text IS NULL THEN true ELSE is_assistant(:tenant_id, :assistant_id) END
     RETURNING *
-), joined AS (
-    INSERT INTO thread_participants (tenant_id, thread_id, user_id)
-    SELECT thread.tenant_id, thread.id, p.id
-    FROM thread, unnest(:participants::text[]) WITH ORDINALITY AS p (id, place)
-    ORDER BY p.place
 ), added AS (
     INSERT INTO messages (tenant_id, id, thread_id, created_at, status, role, content, attachments, metadata, sender_id,
                           tool_calls, tool_call_id)
@@ -33,7 +24,9 @@ WITH members AS MATERIALIZED (
                       thread.created_at) AS id
     FROM thread, added WHERE added.role = 'user'
 )
-SELECT thread.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids FROM thread;
+SELECT thread.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids,
+       CASE WHEN cardinality(:participants::text[]) > 0 THEN join_thread(thread.tenant_id, thread.id, :participants) END
+FROM thread;
 
 -- name: get_thread^
 -- One thread.
@@ -55,7 +48,7 @@ RETURNING *;
 WITH page AS (
     (SELECT * FROM (
         SELECT * FROM threads
-        WHERE :ascending::boolean AND tenant_id = :tenant_id
+        WHERE :ascending::boolean AND tenant_id = :tenant_id AND position > 0
           AND (created_at, position) > (:low_time, :low_position)
           AND (created_at, position) < (:high_time, :high_position)
         ORDER BY created_at, position LIMIT 101) AS nearest
@@ -63,7 +56,7 @@ WITH page AS (
     UNION ALL
     (SELECT * FROM (
         SELECT * FROM threads
-        WHERE NOT :ascending::boolean AND tenant_id = :tenant_id
+        WHERE NOT :ascending::boolean AND tenant_id = :tenant_id AND position > 0
           AND (created_at, position) > (:low_time, :low_position)
           AND (created_at, position) < (:high_time, :high_position)
         ORDER BY created_at DESC, position DESC LIMIT 101) AS nearest
