@@ -70,10 +70,10 @@ class Reading:
         self._hub.leave(self._feed, self._listener)
         self._listener.wake()
 
-    def begin_new(self, run: Run, slot: int | None) -> None:
+    def begin_new(self, run: Run, slot: int | None, *, through_actions: bool = False) -> None:
         """Begin with a run that was made just now, and whose text is sent to `slot`."""
         self._new = True
-        self.begin_at(run, BEFORE_FIRST, through_actions=False, slot=slot)
+        self.begin_at(run, BEFORE_FIRST, through_actions=through_actions, slot=slot)
 
     def begin_at(self, run: Run, after: Place, *, through_actions: bool, slot: int | None = None) -> None:
         """Begin with what comes after a place of a run that has gone on for a while, whose text `slot` gets, too."""
@@ -97,16 +97,22 @@ class Readings:
         self._runs = runs
 
     async def start(
-        self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage]
+        self,
+        tenant_id: str,
+        thread_id: str,
+        draft: NewRun,
+        messages: Sequence[NewMessage],
+        *,
+        through_actions: bool = False,
     ) -> tuple[Run, Reading]:
-        """Start a run on a thread and read it, until it has ended or its client has to act."""
+        """Start a run on a thread and read it, to its end or, unless `through_actions`, until its client has to act."""
         reading, slot = Reading(self._hub, tenant_id, draft.id), self._hub.slot
         try:
             run = await self._runs.start(tenant_id, thread_id, draft, messages, stream_slot=slot)
         except BaseException:
             reading.close()
             raise
-        reading.begin_new(run, slot)
+        reading.begin_new(run, slot, through_actions=through_actions)
         return run, reading
 
     async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun) -> tuple[Run, Reading]:
