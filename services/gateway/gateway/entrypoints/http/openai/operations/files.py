@@ -15,11 +15,12 @@ from gateway.application.identities import NewIds
 from gateway.entrypoints.http.body import FileTooLarge
 from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.file_names import safe_name
 from gateway.entrypoints.http.multipart import Form, NotMultipart
 from gateway.entrypoints.http.openai.operations.replies import ok
 from gateway.entrypoints.http.openai.presenters import files, lists
 from gateway.entrypoints.http.openai.refusals import Refusal, clip
-from gateway.entrypoints.http.openai.requests.files import CreateFile, create_file, disposition, safe_name, span
+from gateway.entrypoints.http.openai.requests.files import CreateFile, create_file, disposition, span
 from gateway.entrypoints.http.openai.requests.paging import page_request, parameters
 from gateway.entrypoints.http.openai.requests.path_ids import known_form
 

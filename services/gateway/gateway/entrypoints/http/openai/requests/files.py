@@ -13,15 +13,9 @@ from gateway.entrypoints.http.openai.refusals import Refusal
 from gateway.entrypoints.http.openai.requests.fields import Body
 from gateway.entrypoints.http.openai.requests.wording import refusal_of_violations
 
-LONGEST_NAME: Final = 255
-"""Characters of a file name that are kept."""
-NAMELESS: Final = "file"
-
 _MEMBER: Final = re.compile(r"(\w{1,64})\[(\w{1,64})\]")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _RANGE: Final = re.compile(rb"bytes=([0-9]{0,18})-([0-9]{0,18})")
-# Control characters, and what turns text around or is no character: a name is shown, and goes into a header.
-_UNSHOWABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class ExpiresAfter(Body):
@@ -71,14 +65,6 @@ def create_file(fields: Mapping[str, str], *, has_file: bool) -> CreateFile:
         return CreateFile.model_validate(given)
     except ValidationError as error:
         raise refusal_of_violations(error) from None
-
-
-def safe_name(filename: str) -> str:
-    """Return the last part of a path, without what cannot be shown; a long one loses its middle, not its ending."""
-    name = _UNSHOWABLE.sub("", filename.replace("\\", "/").rpartition("/")[2]).strip()
-    if name in {"", ".", ".."}:
-        return NAMELESS
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 32]}{name[-32:]}"
 
 
 def disposition(filename: str) -> bytes:
