@@ -35,6 +35,7 @@ from gateway.adapters.metrics import RequestMeter, show_listeners
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
+from gateway.application.course_assistants import make_missing
 from gateway.application.file_sweeping import FileSweeping
 from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
@@ -48,12 +49,15 @@ from gateway.application.streams.replay import Replay
 from gateway.application.use_cases import UseCases
 from gateway.application.waiting import Waiting
 from gateway.entrypoints.http.app import Surface, build_app
+from gateway.entrypoints.http.client_address import ClientAddresses
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.entities.surface import entities_surface
 from gateway.entrypoints.http.openai.document.surface import described
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
 from gateway.entrypoints.http.openai.transfer import transfer_surface
+from gateway.entrypoints.http.owlie.surface import owlie_surface
+from gateway.entrypoints.http.request_limit import RequestLimit
 from gateway.entrypoints.http.server import HttpServer
 from gateway.entrypoints.service import Gateway
 from gateway.settings import GatewaySettings
@@ -69,6 +73,8 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
     stored = open_file_store(settings.files_url, settings.data_dir)
     if settings.openai_api_key is not None:
         register_secret(settings.openai_api_key.get_secret_value())
+    for key in settings.owlie_key_list:
+        register_secret(key)
 
     async def open_engine() -> EngineProcess:
         url = settings.database_url.get_secret_value()
@@ -88,13 +94,20 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
         draining = Draining()
         dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
         return HttpServer(
-            build_app(dialects, largest_body=settings.largest_body, draining=draining, meter_of=requests.of),
+            build_app(
+                dialects,
+                largest_body=settings.largest_body,
+                draining=draining,
+                meter_of=requests.of,
+                cors_origins=settings.cors_origin_list,
+            ),
             host=settings.host,
             port=settings.port,
             listen_fd=settings.listen_fd,
             draining=draining,
             malformed=MALFORMED,
             head_too_large=HEAD_TOO_LARGE,
+            sockets=any(surface.sockets for surface in dialects),
         )
 
     def make_hub(engine: EngineProcess) -> Hub:
@@ -105,7 +118,21 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
     def make_sweeping(engine: EngineProcess) -> FileSweeping:
         return FileSweeping(files.Files(engine.database), stored)
 
-    return Gateway(open_engine, make_hub, make_server, make_sweeping)
+    async def prepare(engine: EngineProcess) -> None:
+        await prepare_courses(engine, settings)
+
+    return Gateway(open_engine, make_hub, make_server, make_sweeping, prepare)
+
+
+async def prepare_courses(engine: EngineProcess, settings: GatewaySettings) -> None:
+    """Make the assistants of the course catalogue that are missing. Raises `CatalogueUnusable` and ValueError."""
+    tenant_id = settings.owlie_tenant
+    if not settings.owlie_key_list or tenant_id is None:
+        return
+    if await tenants.Tenants(engine.database).get(tenant_id) is None:
+        raise ValueError(f"there is no tenant '{tenant_id}', which THREADWORKS_OWLIE_TENANT names")
+    if settings.owlie_catalogue is not None:
+        await make_missing(assistants.Assistants(engine.database), tenant_id, settings.owlie_catalogue)
 
 
 def stream_hub(engine: EngineProcess, bus: EventBus) -> Hub:
@@ -156,4 +183,18 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
 
 def surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
     """Return the dialects. Tests serve them without a socket."""
-    return [*described([openai_surface(cases, settings), transfer_surface(cases)]), entities_surface(cases)]
+    return [
+        *described([openai_surface(cases, settings), transfer_surface(cases)]),
+        entities_surface(cases),
+        *owlie_surfaces(cases, settings),
+    ]
+
+
+def owlie_surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
+    """Return the Owlie dialect, which is off without keys."""
+    if not settings.owlie_key_list or settings.owlie_tenant is None:
+        return []
+    most, admission = settings.owlie_requests_per_minute, None
+    if most:
+        admission = RequestLimit(ClientAddresses(settings.trusted_proxy_list), most, time.monotonic)
+    return [owlie_surface(cases, settings, settings.owlie_tenant, admission)]

@@ -4,18 +4,50 @@ What every service has as a process (Kafka, the log, the ops port) is in `servic
 that brings its own bus makes these here by keyword and needs nothing else.
 """
 
+from base64 import urlsafe_b64decode
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from file_store import checked_files_url
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.application.course_catalogue import CourseCatalogue, read_catalogue
 
 
 def _postgresql(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("it does not begin with postgresql://")
     return url
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _fernet_keys(keys: SecretStr) -> SecretStr:
+    for key in _listed(keys.get_secret_value()):
+        try:
+            usable = len(urlsafe_b64decode(key)) == 32
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("it is no comma-separated list of Fernet keys, url-safe base64 of 32 bytes each")
+    return keys
+
+
+def _networks(text: str) -> str:
+    for each in _listed(text):
+        try:
+            ip_network(each)
+        except ValueError:
+            raise ValueError("it is no comma-separated list of addresses and networks as 10.0.0.0/8") from None
+    return text
+
+
+def _catalogue(value: Any) -> Any:
+    return read_catalogue(Path(value)) if isinstance(value, str | Path) else value
 
 
 class GatewaySettings(BaseSettings):
@@ -68,3 +100,48 @@ class GatewaySettings(BaseSettings):
     require_beta_header: bool = False
     """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2` (or `=v1`), as OpenAI did. Off, because
     plenty of clients in the field do not send it."""
+    cors_origins: str = ""
+    """Origins whose pages may call from a browser, `https://chat.example.org,…`, or `*` for all. None by default: keys
+    belong on servers. A front end of the Owlie dialect needs its own origin here."""
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
+    """Addresses or networks of the proxies before the gateway, separated by commas: what they say in X-Forwarded-For is
+    believed. None by default, because anybody can write that header."""
+    owlie_keys: Annotated[SecretStr, AfterValidator(_fernet_keys)] | None = None
+    """Fernet keys that the ids of the Owlie dialect (`/api`, `/ws`) are encrypted with, separated by commas: the first
+    encrypts, all decrypt. Without keys there is no such dialect, for whoever reaches it needs no other key."""
+    owlie_tenant: Annotated[str | None, BeforeValidator(lambda tenant: tenant or None)] = None
+    """The tenant whose things the Owlie dialect is about. It needs one."""
+    owlie_catalogue: Annotated[CourseCatalogue | None, NoDecode, BeforeValidator(_catalogue)] = None
+    """Path of the course catalogue, YAML or JSON: docs/guides/owlie.md. Without one there are no courses."""
+    owlie_greeting: str = Field(
+        default="Bitte begrüße mich kurz und sage mir, wobei du mir helfen kannst.", min_length=1, max_length=4096
+    )
+    """The hidden message that a new chat begins with; the assistant's answer to it is the first a student reads."""
+    owlie_requests_per_minute: int = Field(default=600, ge=0)
+    """Requests that one client address may make to the Owlie dialect in a minute, for each gateway process; 0 is no
+    limit. A front end asks about once a second while an answer is written, and a lecture hall may share one address."""
+    owlie_wait_seconds: float = Field(default=55.0, gt=0, le=600)
+    """How long send_and_wait waits for an answer; proxies give up after a minute."""
+    owlie_largest_file: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Bytes of a file above which /api/upload refuses it with 413. Less than with a key, for anybody may."""
+
+    @model_validator(mode="after")
+    def _owlie_has_a_tenant(self) -> Self:
+        if self.owlie_keys is not None and self.owlie_tenant is None:
+            raise ValueError("THREADWORKS_OWLIE_KEYS needs THREADWORKS_OWLIE_TENANT, the tenant that is asked")
+        return self
+
+    @property
+    def owlie_key_list(self) -> list[str]:
+        """`owlie_keys` as a list."""
+        return [] if self.owlie_keys is None else _listed(self.owlie_keys.get_secret_value())
+
+    @property
+    def cors_origin_list(self) -> list[str]:
+        """`cors_origins` as a list."""
+        return _listed(self.cors_origins)
+
+    @property
+    def trusted_proxy_list(self) -> list[str]:
+        """`trusted_proxies` as a list."""
+        return _listed(self.trusted_proxies)

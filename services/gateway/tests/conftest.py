@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from conformance.field_facts import FieldFacts
 from conformance.served_document import ServedDocument
+from cryptography.fernet import Fernet
 from engine_world import Worker
 from entities_caller import EntitiesCaller
 from event_bus.in_process import InProcessBus
@@ -22,7 +23,9 @@ from gateway.application.streams.hub import Hub
 from gateway.bootstrap import stream_hub, surfaces, use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
 from gateway.settings import GatewaySettings
+from owlie_front_end import FrontEnd
 from pydantic import SecretStr
 from run_engine.process import EngineProcess
 from run_engine.store.database import Database
@@ -240,3 +243,47 @@ async def streaming(
     for stream in streaming.streams:
         stream.leave()
         await asyncio.wait_for(stream.task, 10)
+
+
+class Owlie(FrontEnd):
+    """The Owlie dialect over the things of one caller, as `settings` have it."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings, address: str = "192.0.2.1") -> None:
+        super().__init__(
+            httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://gateway")
+        )
+        self.app = app
+        self.settings = settings
+        self.ids = EncryptedIds(settings.owlie_key_list)
+
+
+NewOwlie = Callable[..., Owlie]
+
+
+@pytest_asyncio.fixture
+async def new_owlie(
+    caller: Caller, engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub
+) -> AsyncIterator[NewOwlie]:
+    """Makes front ends on gateways of their own, which have one key unless they are told otherwise."""
+    made: list[Owlie] = []
+    key = Fernet.generate_key().decode()
+
+    def make(*, address: str = "192.0.2.1", **changes: Any) -> Owlie:
+        changed = settings.model_copy(update={"owlie_keys": SecretStr(key), "owlie_tenant": caller.tenant, **changes})
+        app = build_app(
+            surfaces(use_cases(engine, changed, stored, hub), changed),
+            largest_body=changed.largest_body,
+            draining=Draining(),
+            cors_origins=changed.cors_origin_list,
+        )
+        made.append(Owlie(app, changed, address))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.http.aclose()
+
+
+@pytest.fixture
+def owlie(new_owlie: NewOwlie) -> Owlie:
+    return new_owlie()

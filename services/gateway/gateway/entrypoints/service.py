@@ -28,7 +28,8 @@ class Gateway:
     """Serves from `start()`, on a started bus, to `stop()`. Made inside the event loop that it runs in.
 
     `open_engine` waits for the database; `make_hub` makes what keeps streams going on it, `make_server` makes the HTTP
-    server, `make_sweeping` what deletes bytes that are nobody's.
+    server, `make_sweeping` what deletes bytes that are nobody's. `prepare` stores what has to be there before it
+    listens.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Gateway:
         make_hub: Callable[[EngineProcess], Hub],
         make_server: Callable[[EngineProcess, Hub], HttpServer],
         make_sweeping: Callable[[EngineProcess], FileSweeping],
+        prepare: Callable[[EngineProcess], Awaitable[None]],
     ) -> None:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves with the cause when the gateway has died for good."""
@@ -44,6 +46,7 @@ class Gateway:
         self._make_hub = make_hub
         self._make_server = make_server
         self._make_sweeping = make_sweeping
+        self._prepare = prepare
         self._engine: EngineProcess | None = None
         self._hub: Hub | None = None
         self._server: HttpServer | None = None
@@ -60,6 +63,7 @@ class Gateway:
         self._missing = "the database is not connected"
         self._engine = await self._open_engine()
         await self._engine.start()
+        await self._prepare(self._engine)
         self._missing = "not listening"
         # The slot of the streams is leased by the liveness row of the engine, which is there now.
         self._hub = self._make_hub(self._engine)

@@ -3,8 +3,8 @@
 * A head has a largest size. uvicorn collects whatever comes before it knows who sends it.
 * Whoever owes us bytes, and sends none for a while, is let go. uvicorn waits for ever for the rest of a head or a body.
 * Whoever is owed bytes, and takes none for a while, is let go. uvicorn waits for ever for room to write.
-* An offer to go on in another protocol is passed by. uvicorn passes it by too, but loses the body of the request that
-  makes it: Java's HttpClient offers HTTP/2 with its first request.
+* An offer to go on in another protocol is passed by, but for a websocket's where there are any. uvicorn passes it by
+  too, but loses the body of the request that makes it: Java's HttpClient offers HTTP/2 with its first request.
 
 Made by `server`, once for each connection.
 """
@@ -87,6 +87,9 @@ class Connection(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as upgrade:
                 if self.parser.get_method() == b"CONNECT":
                     return
+                if self._should_upgrade():
+                    self._become_websocket()
+                    return
                 # The parser takes what follows for the other protocol: a new one starts again, without the offer.
                 (rest,) = upgrade.args
                 data = self._head_without_offer() + data[rest:]
@@ -94,6 +97,12 @@ class Connection(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             else:
                 return
+
+    def _become_websocket(self) -> None:
+        # What is waited for is up to the other protocol from now on.
+        self._unset_keepalive_if_required()
+        self._forget_unread()
+        self.handle_websocket_upgrade()
 
     def _head_without_offer(self) -> bytes:
         version = self.parser.get_http_version().encode()
@@ -124,6 +133,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head has ended: the request begins, unless it has to be read again without its offer."""
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            if self._should_upgrade():
+                super().on_headers_complete()
             return
         self._in_head = self._inside_one_head = False
         self._unset_keepalive_if_required()

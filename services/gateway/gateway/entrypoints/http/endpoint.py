@@ -4,6 +4,7 @@ FastAPI routes to it and leaves the rest alone: what is checked, and how it is r
 (docs/adr/0011).
 """
 
+import asyncio
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from fastapi import Request, Response
 from observability.log_context import LogContext
 from observability.tracing import span_of, spans_are_made
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from gateway.entrypoints.http.body import BodyTooLarge
 from gateway.entrypoints.http.bytes_reply import BytesReply, BytesResponse
@@ -63,11 +65,32 @@ class RouteMeter(Protocol):
         ...
 
 
+class Admission(Protocol):
+    """Decides whether a request is looked at at all, before it is known who calls."""
+
+    def admit(self, scope: Scope) -> None:
+        """Return, or raise what the dialect's `refuse` turns into a reply."""
+        ...
+
+
 class Draining:
     """Whether the server is about to stop. Replies then ask for the connection to be closed."""
 
     def __init__(self) -> None:
-        self.begun = False
+        self._begun = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is."""
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """It is from now on."""
+        self._begun.set()
+
+    async def wait(self) -> None:
+        """Return when it is."""
+        await self._begun.wait()
 
 
 class Endpoint:
@@ -83,12 +106,14 @@ class Endpoint:
         draining: Draining,
         meter: RouteMeter,
         keyed: KeyedRequests | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self._dialect = dialect
+        self._admission = admission
         self._meter = meter
         self._handlers = dict(handlers)
         if "GET" in handlers:
-            self._handlers["HEAD"] = handlers["GET"]
+            self._handlers.setdefault("HEAD", handlers["GET"])
         self._template = template
         self._largest_body = largest_body
         self._draining = draining
@@ -139,6 +164,8 @@ class Endpoint:
 
     async def _answer(self, request: Request, headers: Headers) -> Reply | BytesReply | StreamReply:
         scope = request.scope
+        if self._admission is not None:
+            self._admission.admit(scope)
         handler = self._handlers.get(request.method)
         if handler is None:
             raise MethodNotAllowed(self.methods)

@@ -14,10 +14,12 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.entrypoints.http.connection import connection_type
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.exchange import Reply
+from gateway.entrypoints.http.sockets import LARGEST_MESSAGE
 
 FAREWELL_SECONDS: Final = 2.0
 FINISH_SECONDS: Final = 60
@@ -30,8 +32,8 @@ and not we under their next request."""
 class HttpServer:
     """Serves `app` from `start()` to `stop()`; port 0 chooses a free one.
 
-    `malformed` and `head_too_large` are the replies to what never becomes a request. `patience`: seconds until a client
-    that says nothing is let go.
+    `malformed` and `head_too_large` are the replies to what never becomes a request. `sockets`: whether there are
+    websockets. `patience`: seconds until a client that says nothing is let go.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class HttpServer:
         draining: Draining,
         malformed: Reply,
         head_too_large: Reply,
+        sockets: bool = False,
         farewell: float = FAREWELL_SECONDS,
         patience: int = _PATIENCE_SECONDS,
     ) -> None:
@@ -55,7 +58,10 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 http=connection_type(malformed=malformed, head_too_large=head_too_large),
-                ws="none",
+                ws=_WebSocket if sockets else "none",
+                ws_max_size=LARGEST_MESSAGE,
+                # A token a frame: there is nothing to compress, and it costs memory for each connection.
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -86,7 +92,7 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Drain and stop. Safe to call twice, or when the start failed."""
-        self._draining.begun = True
+        self._draining.begin()
         if self._serving is None or self._listener is None:
             return
         self._server.stop_listening()
@@ -117,6 +123,13 @@ class HttpServer:
             )
             raise OSError(message) from error
         return listener
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    def shutdown(self) -> None:
+        """Leave the end to `sockets`, which finishes what it says; uvicorn would close in the middle of a word."""
+        if self.close_sent or not self.handshake_complete:
+            super().shutdown()
 
 
 class _Server(uvicorn.Server):
