@@ -20,6 +20,7 @@ from run_engine.store import (
     files,
     imports,
     messages,
+    overviews,
     runs,
     streams,
     tenants,
@@ -33,9 +34,11 @@ from run_engine.store.opening import open_database
 from gateway.adapters.delta_tail import tails_on
 from gateway.adapters.metrics import RequestMeter, show_listeners
 from gateway.adapters.model_server import OpenAIModelServer
+from gateway.application.answering import Answering
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.course_assistants import make_missing
+from gateway.application.exchanges import Exchanges
 from gateway.application.file_sweeping import FileSweeping
 from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
@@ -48,6 +51,7 @@ from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
 from gateway.application.use_cases import UseCases
 from gateway.application.waiting import Waiting
+from gateway.entrypoints.http.agents.surface import agents_surface
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.client_address import ClientAddresses
 from gateway.entrypoints.http.endpoint import Draining
@@ -157,22 +161,29 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
     file_rows = files.Files(database)
     key = settings.openai_api_key
     server = None if key is None else OpenAIModelServer(base_url=str(settings.openai_base_url), api_key=key)
+    assistant_store, overview_store = assistants.Assistants(database), overviews.Overviews(database)
+    conversation_store = conversations.Conversations(database)
     run_cases = Runs(runs.Runs(database, writer), thread_store)
+    message_cases = Messages(messages.Messages(database, writer), thread_store)
+    answering = Answering(thread_store, run_cases, message_cases, assistant_store, overview_store)
     return UseCases(
         authentication=Authentication(tenants.Tenants(database)),
-        assistants=assistants.Assistants(database),
+        assistants=assistant_store,
         assistant_files=assistant_files.AssistantFiles(database),
         threads=thread_store,
-        messages=Messages(messages.Messages(database, writer), thread_store),
+        messages=message_cases,
         runs=run_cases,
         readings=Readings(hub, run_cases),
         waiting=Waiting(hub, run_cases),
+        answering=answering,
+        exchanges=Exchanges(conversation_store, message_cases, run_cases, thread_store, answering),
+        overviews=overview_store,
         files=Files(file_rows, stored),
         attached_files=AttachedFiles(file_rows),
         models=Models(server),
         users=users.Users(database),
         tools=tools.Tools(database),
-        conversations=conversations.Conversations(database),
+        conversations=conversation_store,
         aliases=aliases.Aliases(database),
         imports=imports.Imports(database),
         exports=exports.Exports(database),
@@ -186,6 +197,7 @@ def surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
     return [
         *described([openai_surface(cases, settings), transfer_surface(cases)]),
         entities_surface(cases),
+        agents_surface(cases, settings),
         *owlie_surfaces(cases, settings),
     ]
 

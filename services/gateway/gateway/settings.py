@@ -127,7 +127,7 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _owlie_has_a_tenant(self) -> Self:
-        if self.owlie_keys is not None and self.owlie_tenant is None:
+        if self.owlie_key_list and self.owlie_tenant is None:
             raise ValueError("THREADWORKS_OWLIE_KEYS needs THREADWORKS_OWLIE_TENANT, the tenant that is asked")
         return self
 
@@ -145,3 +145,10 @@ class GatewaySettings(BaseSettings):
     def trusted_proxy_list(self) -> list[str]:
         """`trusted_proxies` as a list."""
         return _listed(self.trusted_proxies)
+
+    agents_timeout: float = Field(default=100.0, gt=0, le=3600)
+    """Seconds that POST /agents/v1/threads/{id}/run waits for the answer before it is refused with 504; the run goes
+    on. Below the 120 seconds after which many clients and proxies give up by themselves, and would not learn why."""
+    agents_requests_per_minute: int = Field(default=600, ge=0)
+    """Requests that one API key may make to /agents in a minute, at each gateway process; more are refused with 429.
+    Ten a second are more than a person's app makes, and stop one that has lost control. 0: as many as it likes."""

@@ -5,9 +5,11 @@ Every dialect gets the same, so a conversation is the same one in all of them.
 
 from dataclasses import dataclass
 
+from gateway.application.answering import Answering, OverviewStore
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.conversation_ports import ConversationStore, IdNumbers, ToolStore, UserStore
+from gateway.application.exchanges import Exchanges
 from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
 from gateway.application.identities import NewIds
@@ -31,6 +33,9 @@ class UseCases:
     runs: Runs
     readings: Readings
     waiting: Waiting
+    answering: Answering
+    exchanges: Exchanges
+    overviews: OverviewStore
     files: Files
     attached_files: AttachedFiles
     models: Models

@@ -8,11 +8,9 @@ half a core.
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.types import Scope
-
-from gateway.entrypoints.http.client_address import ClientAddresses
 
 WINDOW: Final = 60.0
 """Seconds."""
@@ -27,10 +25,18 @@ class TooManyRequests(Exception):
         """After which one more is taken."""
 
 
-class RequestLimit:
-    """Counts the requests of each address; `clock` is monotonic, in seconds."""
+class Callers(Protocol):
+    """Whose requests are counted together."""
 
-    def __init__(self, addresses: ClientAddresses, most: int, clock: Callable[[], float]) -> None:
+    def of(self, scope: Scope) -> str:
+        """Return the name of a request's caller."""
+        ...
+
+
+class RequestLimit:
+    """Counts the requests of each caller; `clock` is monotonic, in seconds."""
+
+    def __init__(self, addresses: Callers, most: int, clock: Callable[[], float]) -> None:
         self._addresses = addresses
         self._most = most
         self._clock = clock

@@ -1,0 +1,1 @@
+"""The operations of `/agents/v1`, by what they are about."""
