@@ -10,14 +10,18 @@ import moodle_tool.settings
 import run_orchestrator.bootstrap
 import run_orchestrator.settings
 from event_bus.in_process import InProcessBus
+from gateway.application.course_catalogue import read_catalogue
 from model_simulator import ModelSimulator, SimulatorSettings
 from moodle_simulator.owners import DEMO_TOKEN
 from moodle_simulator.server import MoodleSimulator
-from pydantic import HttpUrl, SecretStr
+from pydantic import HttpUrl, SecretStr, ValidationError
 from service_process import Service
+from service_process.handling import handling
 
 from threadworks.database_setup import prepare_database
 from threadworks.local_servers import LocalPostgres
+from threadworks.observed import Observed
+from threadworks.owlie_demo import owlie
 from threadworks.settings import LocalSettings
 from threadworks.simulated import demo_model, simulated_notes
 from threadworks.until_stopped import Ready, gateway_url
@@ -34,6 +38,7 @@ class AllInOne:
         self._settings = settings
         self._started = AsyncExitStack()
         self._services: list[Service] = []
+        self._observed = Observed()
         self._complete = asyncio.Event()
 
     async def start(self) -> Ready:
@@ -43,13 +48,16 @@ class AllInOne:
         await prepare_database(settings, database_url)
         model_url, model_key = await self._model()
         moodle_url, moodle_token = await self._moodle()
-        bus = InProcessBus()
+        self._observed.start()
+        self._started.push_async_callback(self._observed.stop)
+        meters, bus = self._observed.meters, InProcessBus(around=handling)
         await bus.start()
         self._started.push_async_callback(bus.stop)
         await self._serve(
             moodle_tool.bootstrap.build(
                 moodle_tool.settings.MoodleToolSettings(moodle_base_url=HttpUrl(moodle_url), moodle_token=moodle_token),
                 bus,
+                meters,
             )
         )
         await self._serve(
@@ -64,10 +72,27 @@ class AllInOne:
                     files_url=settings.files_url,
                 ),
                 bus,
+                meters,
             )
         )
-        http = gateway.bootstrap.build(
-            gateway.settings.GatewaySettings(
+        http = gateway.bootstrap.build(self._gateway_settings(database_url, model_url, model_key), bus, meters)
+        await self._serve(http)
+        names = ("moodle-tool", "run-orchestrator", "gateway")
+        await self._observed.show(settings.ops_port, bus, dict(zip(names, self._services, strict=True)))
+        self._complete.set()
+        return Ready(
+            url=gateway_url(settings.host, http.port),
+            with_demo_key=settings.on_loopback,
+            notes=simulated_notes(settings),
+        )
+
+    def _gateway_settings(
+        self, database_url: str, model_url: str, model_key: SecretStr
+    ) -> gateway.settings.GatewaySettings:
+        settings, dialect = self._settings, owlie(self._settings)
+        courses = None if dialect is None or dialect.catalogue is None else read_catalogue(dialect.catalogue)
+        try:
+            return gateway.settings.GatewaySettings(
                 database_url=SecretStr(database_url),
                 host=settings.host,
                 port=settings.port,
@@ -75,16 +100,14 @@ class AllInOne:
                 openai_api_key=model_key,
                 data_dir=settings.data_dir,
                 files_url=settings.files_url,
-            ),
-            bus,
-        )
-        await self._serve(http)
-        self._complete.set()
-        return Ready(
-            url=gateway_url(settings.host, http.port),
-            with_demo_key=settings.on_loopback,
-            notes=simulated_notes(settings),
-        )
+                owlie_keys=None if dialect is None else SecretStr(dialect.keys),
+                owlie_tenant=None if dialect is None else dialect.tenant,
+                owlie_catalogue=courses,
+            )
+        except ValidationError as error:
+            # Its own text repeats what was set, which may be a secret.
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            raise ValueError("; ".join(_sentence(each["loc"], each["msg"]) for each in problems)) from None
 
     async def failed(self) -> str:
         """The reason of the first service that died for good."""
@@ -131,3 +154,8 @@ class AllInOne:
         await simulator.start()
         self._started.push_async_callback(simulator.stop)
         return simulator.base_url, SecretStr(DEMO_TOKEN)
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"THREADWORKS_{str(place[0]).upper()}: {message}" if place else message

@@ -17,6 +17,7 @@ from threadworks.commands.topics import declared_topics
 from threadworks.database_setup import prepare_database
 from threadworks.local_servers import LocalKafka, LocalPostgres
 from threadworks.local_servers.ports import free_port
+from threadworks.owlie_demo import owlie
 from threadworks.settings import LocalSettings
 from threadworks.simulated import demo_model, simulated_notes
 from threadworks.supervisor.part import LocalServerPart, ServicePart
@@ -136,7 +137,9 @@ class SeparateProcesses:
         )
 
     def _services(self, environment: dict[str, str], listen_fd: int) -> list[ServicePart]:
+        dialect = owlie(self._settings)
         gateway = environment | {"THREADWORKS_LISTEN_FD": str(listen_fd)}
+        gateway |= {} if dialect is None else dialect.environment()
         parts = []
         for count, name, module, told, stop_seconds, keep_open in (
             (self._counts.moodle_tools, "moodle-tool", "moodle_tool", environment, _TOOL_STOP_SECONDS, ()),

@@ -36,6 +36,16 @@ class LocalSettings(BaseSettings):
     """Names of the tool services that may answer calls, separated by commas."""
     demo_model: str | None = None
     """The model that the name `demo` stands for. Default: the simulator's, or gpt-4o-mini on a real model."""
+    owlie_keys: SecretStr | None = None
+    """Keys of the Owlie dialect, separated by commas. Without any, one is made and kept in the data folder, on loopback
+    only."""
+    owlie_tenant: str | None = None
+    """The tenant that the Owlie dialect is about. Default: the demo's."""
+    owlie_catalogue: Path | None = None
+    """The course catalogue of the Owlie dialect. Default: the demo's, for the demo's tenant."""
+    ops_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of /healthz, /readyz and /metrics of `run`, 0 for any free one; without it there is none. Of `up`, each
+    process has a free one."""
     log_format: Literal["auto", "json", "console"] = "auto"
     """`auto` writes text for people on a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

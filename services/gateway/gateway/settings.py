@@ -16,12 +16,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from gateway.application.course_catalogue import CourseCatalogue, read_catalogue
 
 
-def _postgresql(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("it does not begin with postgresql://")
-    return url
-
-
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
@@ -55,7 +49,7 @@ class GatewaySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(checked_address)] = Field(
         description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"
     )
     """`postgresql://user:password@host:port/name` of a PostgreSQL 15 or newer, migrated. Secret: holds a password."""
