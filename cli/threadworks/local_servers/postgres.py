@@ -42,8 +42,8 @@ class LocalPostgres:
     """One PostgreSQL on one data directory: `cluster/` holds the data, `server.log` what the server says.
 
     `settings` are server parameters on top of ours, for example {"fsync": "off"} for tests, whose data may be lost
-    with the machine. `programs` is a folder of another PostgreSQL's programs than the wheel's. Start and stop as often as
-    you like; the data stays.
+    with the machine. `programs` is a folder of another PostgreSQL's programs than the wheel's. Start and stop as
+    often as you like; the data stays.
     """
 
     def __init__(

@@ -7,15 +7,15 @@ on trying for ever. The one is worth waiting for; the other is a setting that on
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import structlog
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
-    IllegalSaslState,
+    IllegalSaslStateError,
     KafkaError,
     SaslAuthenticationFailed,
-    UnsupportedSaslMechanism,
+    UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -26,8 +26,16 @@ log = structlog.get_logger(__name__)
 _PAUSE_SECONDS: Final = 1.0
 
 
+Wrong: TypeAlias = Literal["security_protocol", "sasl_mechanism", "sasl_password", "ca_file", "certificate_file"]
+"""The field of `KafkaSettings` that has to be mended."""
+
+
 class LoginRefused(Exception):
     """A broker answers, and does not let this process in. The text says why, and holds no secret."""
+
+    def __init__(self, wrong: Wrong, reason: str) -> None:
+        super().__init__(reason)
+        self.wrong = wrong
 
 
 async def require_login(settings: KafkaSettings, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -43,15 +51,20 @@ async def _let_in(settings: KafkaSettings) -> bool:
         host, _, port = address.strip().rpartition(":")
         try:
             connection = await create_conn(host, int(port), **options)
-        except (SaslAuthenticationFailed, IllegalSaslState):
-            raise LoginRefused(f"{address} refuses user name or password") from None
-        except UnsupportedSaslMechanism:
-            raise LoginRefused(f"{address} does not know the mechanism {settings.sasl_mechanism}") from None
+        except (SaslAuthenticationFailed, IllegalSaslStateError):
+            raise LoginRefused("sasl_password", f"{address} refuses user name or password") from None
+        except UnsupportedSaslMechanismError:
+            raise LoginRefused(
+                "sasl_mechanism", f"{address} does not know the mechanism {settings.sasl_mechanism}"
+            ) from None
         except ssl.SSLCertVerificationError as error:
-            raise LoginRefused(f"the certificate of {address} is not trusted: {error.verify_message}") from None
+            message = f"the certificate of {address} is not trusted: {error.verify_message}"
+            raise LoginRefused("ca_file", message) from None
         except ssl.SSLError as error:
-            raise LoginRefused(f"{address} cannot be spoken to with TLS: {error.reason}") from None
+            raise _tls_refusal(address, error) from None
         except (OSError, TimeoutError, KafkaError) as error:
+            if isinstance(error.__cause__, ssl.SSLError):
+                raise _tls_refusal(address, error.__cause__) from None
             log.debug("no broker yet", action="kafka_waiting", broker=address, error=type(error).__name__)
             continue
         try:
@@ -62,3 +75,9 @@ async def _let_in(settings: KafkaSettings) -> bool:
             connection.close()
         return True
     return False
+
+
+def _tls_refusal(address: str, error: ssl.SSLError) -> LoginRefused:
+    if "CERTIFICATE" in (error.reason or ""):
+        return LoginRefused("certificate_file", f"{address} wants a certificate that it trusts ({error.reason})")
+    return LoginRefused("security_protocol", f"{address} does not speak TLS ({error.reason})")

@@ -3,17 +3,20 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import structlog
 from event_bus import EventBus
 from event_bus.kafka import KafkaBus
+from event_bus.kafka_login import LoginRefused, require_login
 from observability import Heartbeat, Meters, OpsServer, configure_logging
 from observability.tracing import configure_tracing
 
 from service_process.bus_metrics import show_bus
 from service_process.handling import handling
+from service_process.kafka_connection import PREFIX
 from service_process.settings import ProcessSettings
 
 log = structlog.get_logger(__name__)
@@ -62,11 +65,23 @@ def run_process(
     tracing = configure_tracing(name)
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            bus = KafkaBus(settings.kafka_settings(name), around=handling)
-            serving = serve(name, settings, bus, build, drain_seconds=drain_seconds, started=_spare_the_collector)
+            kafka = settings.kafka_settings(name)
+            serving = serve(
+                name,
+                settings,
+                KafkaBus(kafka, around=handling),
+                build,
+                drain_seconds=drain_seconds,
+                login=partial(require_login, kafka),
+                started=_spare_the_collector,
+            )
             return runner.run(serving)
     finally:
         tracing.stop()
+
+
+async def _let_in() -> None:
+    """The login of a bus that lets everybody in."""
 
 
 def _spare_the_collector() -> None:
@@ -86,9 +101,14 @@ async def serve(
     build: Build,
     *,
     drain_seconds: float = 0.0,
+    login: Callable[[], Awaitable[None]] = _let_in,
     started: Callable[[], None] = lambda: None,
 ) -> int:
-    """Serve on a given bus until SIGTERM or SIGINT; see `run_process`. `started` is called when everything is."""
+    """Serve on a given bus until SIGTERM or SIGINT; see `run_process`.
+
+    `login` returns when the bus has let the process in, and raises `LoginRefused` when it never will: then this returns
+    1. `started` is called when everything is.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,13 +127,15 @@ async def serve(
     heartbeat.start()
     serving = asyncio.create_task(_start(name, bus, service, ops, started), name="serving")
     signalled = asyncio.create_task(stopping.wait(), name="signals")
+    refused = asyncio.create_task(_refusal(login), name="login")
+    tasks = (serving, signalled, refused)
     try:
-        await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
-        return _exit_code(serving)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return _refused(refused.result()) if refused.done() else _exit_code(serving)
     finally:
-        serving.cancel()
-        signalled.cancel()
-        await asyncio.gather(serving, signalled, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await heartbeat.stop()
         await _drain(bus, service, ops, drain_seconds + REST_SECONDS)
 
@@ -129,6 +151,26 @@ async def _start(
     started()
     log.info("ready", action="started", service_name=name, ops_port=ops.port)
     return await service.failed
+
+
+async def _refusal(login: Callable[[], Awaitable[None]]) -> LoginRefused:
+    """Return why the process is not let in; do not return while it is, or while nobody answers."""
+    try:
+        await login()
+    except LoginRefused as refusal:
+        return refusal
+    never: asyncio.Future[LoginRefused] = asyncio.get_running_loop().create_future()
+    return await never
+
+
+def _refused(refusal: LoginRefused) -> int:
+    names = [f"{PREFIX}KAFKA_{refusal.wrong.upper()}"]
+    if refusal.wrong == "sasl_password":
+        names.insert(0, f"{PREFIX}KAFKA_SASL_USERNAME")
+    log.error(
+        "Kafka does not let this process in", action="login_refused", reason=str(refusal), check=" and ".join(names)
+    )
+    return 1
 
 
 def _died(service: Service) -> str | None:

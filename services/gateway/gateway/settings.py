@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from file_store import checked_files_url
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from run_engine.store.address import checked_address
 
 from gateway.application.course_catalogue import CourseCatalogue, read_catalogue
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from file_store import checked_files_url
 from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from run_engine.store.address import checked_address
 
 
 class OrchestratorSettings(BaseSettings):
@@ -13,7 +14,9 @@ class OrchestratorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
 
-    database_url: SecretStr = Field(min_length=1)
+    database_url: Annotated[SecretStr, AfterValidator(checked_address)] = Field(
+        description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"
+    )
     """`postgresql://user:password@host/name` of the run engine's database. Secret because of the password."""
     database_connections: int = Field(default=10, ge=1, le=200)
     """Most connections to PostgreSQL. A run needs one for a millisecond at a time, so ten serve 200 runs."""
