@@ -94,27 +94,42 @@ def configure_tracing(
 
 
 class Span:
-    """`with span(…) as this:`. Where no spans are made it only passes the trace on."""
+    """`with span(…) as this:`. Where no spans are made it only passes the trace on.
 
-    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_span", "_token")
+    Several at once in one task are `open`ed and `close`d instead: nothing is then within them but what is told their
+    `traceparent`.
+    """
+
+    __slots__ = ("_attributes", "_kind", "_name", "_span", "_token", "traceparent")
 
     def __init__(self, name: str, kind: Kind, parent: str | None, attributes: Mapping[str, Value] | None) -> None:
         self._name = name
         self._kind: Kind = kind
-        self._parent = parent
+        self.traceparent = parent
+        """What belongs to it says so with this; before it begins, what it belongs to. None: to no trace."""
         self._attributes = attributes
         self._span: ApiSpan | None = None
         self._token: Token[str | None] | None = None
 
-    def __enter__(self) -> "Span":
+    def open(self) -> "Span":
+        """Begin, without being what the running task works on."""
         tracer = _Spans.tracer
-        traceparent = self._parent
         if tracer is not None:
+            context = _context_of(self.traceparent)
             self._span = tracer.start_span(
-                self._name, context=_context_of(traceparent), kind=_KINDS[self._kind], attributes=self._attributes
+                self._name, context=context, kind=_KINDS[self._kind], attributes=self._attributes
             )
-            traceparent = _traceparent_of(self._span)
-        self._token = set_traceparent(traceparent)
+            self.traceparent = _traceparent_of(self._span)
+        return self
+
+    def close(self) -> None:
+        """End."""
+        if self._span is not None:
+            self._span.end()
+
+    def __enter__(self) -> "Span":
+        self.open()
+        self._token = set_traceparent(self.traceparent)
         return self
 
     def __exit__(
@@ -122,11 +137,10 @@ class Span:
     ) -> None:
         if self._token is not None:
             reset_traceparent(self._token)
-        if self._span is not None:
-            if kind is not None and issubclass(kind, Exception):
-                # Only the kind of error: its text may quote what no trace may hold.
-                self.failed(kind.__name__)
-            self._span.end()
+        if kind is not None and issubclass(kind, Exception):
+            # Only the kind of error: its text may quote what no trace may hold.
+            self.failed(kind.__name__)
+        self.close()
 
     def failed(self, why: str) -> None:
         """Say that it failed: `why` is a class or a code, never a text that quotes somebody."""
