@@ -16,7 +16,7 @@ _CONTAINERS: Final = (dict, list)
 def is_too_deep(value: Any) -> bool:
     """Whether a value is nested deeper than `DEEPEST` levels."""
     # Empty containers are passed over: there may be millions, and one level more or less is no matter.
-    level = [value]
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(DEEPEST):
         level = [inner for outer in level for inner in _members(outer) if inner and isinstance(inner, _CONTAINERS)]
         if not level:
