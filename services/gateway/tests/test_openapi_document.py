@@ -90,11 +90,11 @@ def test_it_is_an_openapi_document(served: ServedDocument) -> None:
     assert list(OpenAPIV31SpecValidator(served.document).iter_errors()) == []
 
 
-def test_every_route_is_described_and_nothing_else(app: Any, served: ServedDocument) -> None:
+def test_every_route_of_this_dialect_is_described_and_nothing_else(app: Any, served: ServedDocument) -> None:
     routes = {
         (route.path.replace(":path}", "}"), method.lower())
         for route in app.routes
-        if isinstance(route, APIRoute) and route.include_in_schema
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path.startswith(("/v1/", "/openapi.json"))
         for method in route.methods - {"HEAD"}
     }
     assert {(path, method) for path, method, _ in operations(served.document)} == routes
