@@ -21,7 +21,7 @@ from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.streams.hub import Hub
 from gateway.bootstrap import stream_hub, surfaces, use_cases
-from gateway.entrypoints.http.app import build_app
+from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
 from gateway.settings import GatewaySettings
@@ -248,11 +248,17 @@ async def streaming(
 class Owlie(FrontEnd):
     """The Owlie dialect over the things of one caller, as `settings` have it."""
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings, address: str = "192.0.2.1") -> None:
-        super().__init__(
-            httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://gateway")
+    def __init__(self, dialects: list[Surface], settings: GatewaySettings, address: str) -> None:
+        app = build_app(
+            dialects,
+            largest_body=settings.largest_body,
+            draining=Draining(),
+            cors_origins=settings.cors_origin_list,
         )
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        super().__init__(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
         self.app = app
+        self.surfaces = dialects
         self.settings = settings
         self.ids = EncryptedIds(settings.owlie_key_list)
 
@@ -270,13 +276,7 @@ async def new_owlie(
 
     def make(*, address: str = "192.0.2.1", **changes: Any) -> Owlie:
         changed = settings.model_copy(update={"owlie_keys": SecretStr(key), "owlie_tenant": caller.tenant, **changes})
-        app = build_app(
-            surfaces(use_cases(engine, changed, stored, hub), changed),
-            largest_body=changed.largest_body,
-            draining=Draining(),
-            cors_origins=changed.cors_origin_list,
-        )
-        made.append(Owlie(app, changed, address))
+        made.append(Owlie(surfaces(use_cases(engine, changed, stored, hub), changed), changed, address))
         return made[-1]
 
     yield make

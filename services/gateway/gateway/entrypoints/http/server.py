@@ -126,6 +126,13 @@ class HttpServer:
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head that is not understood; uvicorn would wait for another one, for ever."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def shutdown(self) -> None:
         """Leave the end to `sockets`, which finishes what it says; uvicorn would close in the middle of a word."""
         if self.close_sent or not self.handshake_complete:

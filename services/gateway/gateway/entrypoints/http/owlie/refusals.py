@@ -41,7 +41,7 @@ class Refusal(Exception):
         self, status: int, detail: str, *, member: str = "detail", headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         super().__init__(detail)
-        self.status = status
+        self.status = int(status)
         self.detail = detail
         self.member = member
         self.headers = headers
