@@ -79,6 +79,9 @@ async def test_prompts_have_messages_of_tools(world: World) -> None:
     thread = await world.gateway.threads.create(world.tenant, NewThread(id=new_id("thread"), messages=drafts))
     latest = await world.gateway.messages.latest(world.tenant, thread.id, 2)
     assert [message.role for message in latest] == ["tool", "assistant"]
+    older = await world.gateway.messages.latest(world.tenant, thread.id, 10, before=drafts[2].id)
+    assert [message.id for message in older] == [drafts[1].id, drafts[0].id]
+    assert await world.gateway.messages.latest(world.tenant, thread.id, 10, before="msg_gone") == []
 
 
 async def test_an_answered_call_is_a_message_of_a_tool_under_its_own_id(world: World) -> None:

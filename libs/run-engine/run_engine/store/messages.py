@@ -108,14 +108,25 @@ class Messages:
             raise NotFound("thread", thread_id)
         return page
 
-    async def latest(self, tenant_id: str, thread_id: str, limit: int) -> Sequence[Message]:
-        """The newest `limit` messages, newest first: what a prompt is made of. Costs by `limit`, not by the thread."""
+    async def latest(
+        self, tenant_id: str, thread_id: str, limit: int, *, before: str | None = None
+    ) -> Sequence[Message]:
+        """The newest `limit` messages, newest first, those of tools included: what a prompt is made of.
+
+        `before` goes on from a message; there are none before one that is gone. Costs by `limit`, not by the thread.
+        """
+        place = HIGHEST
+        if before is not None:
+            row = await self._database.one("place_in_prompt", tenant_id=tenant_id, thread_id=thread_id, id=before)
+            if row is None:
+                return []
+            place = row["created_at"], row["position"]
         found = await self._database.all(
             "latest_messages",
             tenant_id=tenant_id,
             thread_id=thread_id,
-            before_time=HIGHEST[0],
-            before_position=HIGHEST[1],
+            before_time=place[0],
+            before_position=place[1],
             limit=limit,
         )
         return [rows.message(row) for row in found]

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from run_engine.domain.drafts import PageRequest
 from run_engine.domain.objects import Json, Message, Run, RunStep, Usage
-from run_engine.errors import NotFound
 from run_engine.store.driving import Answer, Driving, Said
 from run_engine.store.messages import Messages
 from run_engine.store.streams import StoredEvent
@@ -52,16 +50,10 @@ class EngineRunStore:
                 found.append(message)
             if len(page) < PAGE or len(found) >= messages:
                 break
-            page = await self._older(run, found[-1], min(messages - len(found), PAGE))
+            page = await self._messages.latest(
+                run.tenant_id, run.thread_id, min(messages - len(found), PAGE), before=found[-1].id
+            )
         return found
-
-    async def _older(self, run: Run, oldest: Message, limit: int) -> Sequence[Message]:
-        try:
-            request = PageRequest(limit=limit, order="desc", after=oldest.id)
-            return (await self._messages.list(run.tenant_id, run.thread_id, request)).items
-        except NotFound:
-            # The thread was deleted meanwhile, and the run with it.
-            return []
 
     async def steps(self, run: Run) -> Sequence[RunStep]:
         """All steps of the run, oldest first."""

@@ -131,7 +131,19 @@ def shortened(prompt: Prompt) -> Prompt | None:
 
 def weight(message: Message) -> int:
     """How much a message takes of a prompt, in characters."""
-    return sum(_weight_of_part(part) for part in message.content)
+    of_calls = sum(len(call.name) + len(call.arguments) for call in written_calls(message))
+    return of_calls + sum(_weight_of_part(part) for part in message.content)
+
+
+def written_calls(message: Message) -> tuple[ToolCall, ...]:
+    """The calls in an assistant's message that a client wrote, each id once. What is no function's call is left out."""
+    calls: dict[str, ToolCall] = {}
+    for each in message.tool_calls or () if message.role == "assistant" else ():
+        match each:
+            case {"id": str(call_id), "function": {"name": str(name), "arguments": str(arguments)}}:
+                call = ToolCall(id=call_id, name=name, arguments=arguments, service=None, output=None)
+                calls.setdefault(call_id, call)
+    return tuple(calls.values())
 
 
 def _weight_of_part(part: Any) -> int:
@@ -145,7 +157,9 @@ def _weight_of_part(part: Any) -> int:
 
 
 def _says_something(message: Message) -> bool:
-    return message.status is not MessageStatus.IN_PROGRESS and weight(message) > 0
+    # An empty output is an answer all the same.
+    says = weight(message) > 0 or (message.role == "tool" and message.tool_call_id is not None)
+    return message.status is not MessageStatus.IN_PROGRESS and says
 
 
 def _is_own_message(step: RunStep) -> bool:

@@ -13,6 +13,8 @@ import orjson
 from run_engine.domain.objects import Json, Message
 
 from run_orchestrator.application.model_facts import ModelFacts
+from run_orchestrator.application.prompt import written_calls
+from run_orchestrator.application.tool_notes import BEFORE_AN_OUTPUT
 
 OF_A_MESSAGE: Final = 4
 """The separators around a message, and its role."""
@@ -85,8 +87,12 @@ class TokenCounter:
         return total + OF_ALL_FUNCTIONS if total else 0
 
     async def message(self, message: Message, facts: ModelFacts, *, enough: float = float("inf")) -> int:
-        """The tokens of a message of a thread; `enough` as in `text`."""
+        """The tokens of a message of a thread; `enough` as in `text`. A tool's counts as if it were a note."""
         total = OF_A_MESSAGE
+        if message.role == "tool":
+            total += await self.text(BEFORE_AN_OUTPUT)
+        for call in written_calls(message):
+            total += OF_A_CALL + await self.text(call.name) + await self.text(call.arguments, enough=enough - total)
         for part in message.content:
             match part:
                 case {"type": "text", "text": {"value": str(value)}} | {"type": "refusal", "refusal": str(value)}:

@@ -1,6 +1,7 @@
-"""What the model is told of tool calls that are no function calls: those of imported runs. Pure. Used by `prompt`.
+"""What the model is told of tools in words: of calls that are no function calls, of outputs that answer none. Pure.
 
-No API takes such calls back in a prompt, and leaving them out would hide from the model what it has done already.
+No API takes calls of imported runs back in a prompt, and leaving them out would hide from the model what it has done
+already; nor an output whose call is not in the prompt. Used by `prompt` and `spoken`.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,13 @@ from run_engine.domain.objects import Json
 
 LONGEST_EXCERPT: Final = 500
 """Characters of an input, of an output, or of a list of names: enough to know what it was about."""
+
+BEFORE_AN_OUTPUT: Final = "[The output of a tool follows.]\n"
+
+
+def note_of_output(output: str) -> str:
+    """An output for the user's place in a prompt, marked so that the model does not take it for the user's words."""
+    return BEFORE_AN_OUTPUT + output
 
 
 def note_of(calls: Iterable[tuple[int, Json]]) -> str:

@@ -89,3 +89,7 @@ WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id AND role <>
 SELECT * FROM messages
 WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND (created_at, position) < (:before_time, :before_position)
 ORDER BY created_at DESC, position DESC LIMIT :limit;
+
+-- name: place_in_prompt^
+-- Where a message stands among all of its thread, those of tools included.
+SELECT created_at, position FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id;

@@ -4,7 +4,7 @@ What equals the API's own default is left out, because models refuse parameters 
 default: reasoning models take no temperature, parallel_tool_calls is unknown to some of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,6 +12,7 @@ from run_engine.domain.objects import Json, Message, ToolCall
 
 from run_orchestrator.adapters.model.images import Images
 from run_orchestrator.application.prompt import Prompt
+from run_orchestrator.application.spoken import turns_of
 
 Body = dict[str, Any]
 
@@ -50,18 +51,22 @@ def body_of(prompt: Prompt, upstream_model: str, images: Images = NO_IMAGES) -> 
 def _messages(prompt: Prompt, images: Images) -> Iterable[Body]:
     if prompt.instructions:
         yield {"role": "system", "content": prompt.instructions}
-    for message in prompt.messages:
-        content = _user_content(message, images) if message.role == "user" else _assistant_content(message)
-        if content:
-            yield {"role": message.role, "content": content}
+    for turn in turns_of(prompt.messages):
+        if turn.message.role == "user":
+            yield {"role": "user", "content": _user_content(turn.message, images)}
+        else:
+            yield from _assistant(_assistant_content(turn.message), turn.calls)
     for round_ in prompt.rounds:
-        if not round_.calls:
-            yield {"role": "assistant", "content": round_.said}
-            continue
-        calls = [_call(call) for call in round_.calls]
-        yield {"role": "assistant", "content": round_.said or None, "tool_calls": calls}
-        for call in round_.calls:
-            yield {"role": "tool", "tool_call_id": call.id, "content": call.output or ""}
+        yield from _assistant(round_.said, round_.calls)
+
+
+def _assistant(content: str | list[Body], calls: Sequence[ToolCall]) -> Iterable[Body]:
+    if not calls:
+        yield {"role": "assistant", "content": content}
+        return
+    yield {"role": "assistant", "content": content or None, "tool_calls": [_call(call) for call in calls]}
+    for call in calls:
+        yield {"role": "tool", "tool_call_id": call.id, "content": call.output or ""}
 
 
 def _user_content(message: Message, images: Images) -> str | list[Body]:
