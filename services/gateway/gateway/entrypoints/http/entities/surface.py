@@ -69,4 +69,5 @@ def entities_surface(cases: UseCases) -> Surface:
         EntitiesDialect(cases.authentication),
         [(PREFIX + path, handlers) for path, handlers in paths],
         KeyedRequests(cases.idempotency),
+        prefix="/entities/",
     )
