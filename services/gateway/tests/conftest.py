@@ -260,7 +260,8 @@ class Owlie(FrontEnd):
         self.app = app
         self.surfaces = dialects
         self.settings = settings
-        self.ids = EncryptedIds(settings.owlie_key_list)
+        # Without keys there is no such dialect, and nobody reads what this makes.
+        self.ids = EncryptedIds(settings.owlie_key_list or [Fernet.generate_key().decode()])
 
 
 NewOwlie = Callable[..., Owlie]
