@@ -133,6 +133,9 @@ class MessageV1(TypedDict):
     metadata: dict[str, str]
     """Pairs that the API client attached; at most 16, keys up to 64 and values up to 512 characters. Empty when there are none."""
 
+    sender_id: NotRequired[str | None]
+    """Id of the user who sent the message, as the API client knows users. Null or absent where that is not known."""
+
 
 class RunReferenceV1(TypedDict):
     """Names a run and its thread; whoever needs the rest reads the run itself."""
