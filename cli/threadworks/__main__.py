@@ -2,6 +2,7 @@
 
 import typer
 
+from threadworks.commands.dead_letters import dead_letters
 from threadworks.commands.keys import keys
 from threadworks.commands.migrate import migrate
 from threadworks.commands.run import run
@@ -19,6 +20,7 @@ def command() -> typer.Typer:
     application.command()(migrate)
     application.add_typer(topics, name="topics")
     application.add_typer(keys, name="keys")
+    application.add_typer(dead_letters, name="dead-letters")
     return application
 
 

@@ -21,6 +21,11 @@ class IncomingRecord(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
     @property
+    def headers_by_name(self) -> dict[str, bytes]:
+        """The headers; of a repeated one, the last."""
+        return {name: value or b"" for name, value in self.headers}
+
+    @property
     def place(self) -> dict[str, str | int]:
         """Topic, partition and offset, as fields of a log line."""
         return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
