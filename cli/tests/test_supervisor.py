@@ -70,6 +70,23 @@ async def test_a_part_that_cannot_start_yet_is_tried_again() -> None:
     await supervisor.stop()
 
 
+async def test_a_part_that_was_removed_is_stopped_and_not_started_again() -> None:
+    journal: list[str] = []
+    supervisor = Supervisor(pause=no_pause)
+    kept, removed = FakePart("gateway-1", journal), FakePart("gateway-2", journal)
+    await supervisor.start(kept, removed)
+    await supervisor.remove("gateway-2")
+    removed.die()
+    kept.die()
+    await kept.started_times(2)
+    assert removed.starts == 1
+    assert journal.count("stop gateway-2") == 1
+    with pytest.raises(KeyError):
+        await supervisor.remove("gateway-2")
+    await supervisor.stop()
+    assert journal.count("stop gateway-2") == 1
+
+
 async def test_stages_stop_in_order_and_the_rest_last() -> None:
     journal: list[str] = []
     supervisor = Supervisor(pause=no_pause)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import httpx
 from event_bus.kafka_admin import ensure_topics
@@ -33,6 +33,9 @@ _TOOL_STOP_SECONDS: Final = 30.0
 _SIMULATOR_STOP_SECONDS: Final = 10.0
 
 
+ServiceName: TypeAlias = Literal["gateway", "orchestrator", "moodle-tool"]
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many processes of each service run."""
@@ -40,6 +43,16 @@ class Counts:
     gateways: int = 1
     orchestrators: int = 2
     moodle_tools: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Service:
+    """How one process of a service is started."""
+
+    module: str
+    environment: dict[str, str]
+    stop_seconds: float
+    keep_open: tuple[int, ...] = ()
 
 
 class SeparateProcesses:
@@ -51,6 +64,8 @@ class SeparateProcesses:
         self._supervisor = Supervisor()
         self._logs = settings.data_dir.resolve() / "logs"
         self._listener: socket.socket | None = None
+        self._services: dict[ServiceName, _Service] = {}
+        self._ops_ports: dict[ServiceName, dict[str, int]] = {}
 
     async def start(self) -> Ready:
         """Starts all parts; returns when every service is ready."""
@@ -67,12 +82,31 @@ class SeparateProcesses:
         )
         environment |= {"THREADWORKS_DATABASE_URL": database_url, "THREADWORKS_KAFKA_BOOTSTRAP": bootstrap}
         environment |= await self._start_simulators()
-        await self._supervisor.start(*self._services(environment, self._listener.fileno()))
+        self._services = self._told(environment, self._listener.fileno())
+        counts: dict[ServiceName, int] = {
+            "moodle-tool": self._counts.moodle_tools,
+            "orchestrator": self._counts.orchestrators,
+            "gateway": self._counts.gateways,
+        }
+        self._ops_ports = {service: {} for service in counts}
+        await self._supervisor.start(*(part for service, count in counts.items() for part in self._new(service, count)))
         return Ready(
             url=gateway_url(settings.host, self._listener.getsockname()[1]),
             with_demo_key=settings.on_loopback,
             notes=(f"Kafka is at {bootstrap}; logs are in {self._logs}", *simulated_notes(settings)),
         )
+
+    async def scale(self, service: ServiceName, count: int) -> None:
+        """Starts processes of a service, or stops the newest ones in order; returns when all are ready or gone."""
+        names = list(self._ops_ports[service])
+        await self._supervisor.start(*self._new(service, count - len(names)))
+        for name in names[count:]:
+            del self._ops_ports[service][name]
+        await asyncio.gather(*(self._supervisor.remove(name) for name in names[count:]))
+
+    def ops_ports(self, service: ServiceName) -> list[int]:
+        """The ops ports of the service's processes."""
+        return list(self._ops_ports[service].values())
 
     async def failed(self) -> str:
         """Never: whatever dies is started again."""
@@ -136,36 +170,37 @@ class SeparateProcesses:
             stop_seconds=_SIMULATOR_STOP_SECONDS,
         )
 
-    def _services(self, environment: dict[str, str], listen_fd: int) -> list[ServicePart]:
+    def _told(self, environment: dict[str, str], listen_fd: int) -> dict[ServiceName, _Service]:
         dialect = owlie(self._settings)
         gateway = environment | {"THREADWORKS_LISTEN_FD": str(listen_fd)}
         gateway |= {} if dialect is None else dialect.environment()
-        parts = []
-        for count, name, module, told, stop_seconds, keep_open in (
-            (self._counts.moodle_tools, "moodle-tool", "moodle_tool", environment, _TOOL_STOP_SECONDS, ()),
-            (
-                self._counts.orchestrators,
-                "orchestrator",
-                "run_orchestrator",
-                environment,
-                _ORCHESTRATOR_STOP_SECONDS,
-                (),
+        return {
+            "moodle-tool": _Service(module="moodle_tool", environment=environment, stop_seconds=_TOOL_STOP_SECONDS),
+            "orchestrator": _Service(
+                module="run_orchestrator", environment=environment, stop_seconds=_ORCHESTRATOR_STOP_SECONDS
             ),
-            (self._counts.gateways, "gateway", "gateway", gateway, _GATEWAY_STOP_SECONDS, (listen_fd,)),
-        ):
-            for number in range(1, count + 1):
-                ops_port = free_port()
-                parts.append(
-                    ServicePart(
-                        f"{name}-{number}",
-                        module,
-                        environment=told | {"THREADWORKS_OPS_PORT": str(ops_port)},
-                        log_file=self._logs / f"{name}-{number}.log",
-                        ready=_ready_at(ops_port),
-                        stop_seconds=stop_seconds,
-                        keep_open=keep_open,
-                    )
+            "gateway": _Service(
+                module="gateway", environment=gateway, stop_seconds=_GATEWAY_STOP_SECONDS, keep_open=(listen_fd,)
+            ),
+        }
+
+    def _new(self, service: ServiceName, count: int) -> list[ServicePart]:
+        """As many further processes of a service, each with an ops port and a log of its own."""
+        told, ports, parts = self._services[service], self._ops_ports[service], []
+        for number in range(len(ports) + 1, len(ports) + 1 + count):
+            name = f"{service}-{number}"
+            ports[name] = free_port()
+            parts.append(
+                ServicePart(
+                    name,
+                    told.module,
+                    environment=told.environment | {"THREADWORKS_OPS_PORT": str(ports[name])},
+                    log_file=self._logs / f"{name}.log",
+                    ready=_ready_at(ports[name]),
+                    stop_seconds=told.stop_seconds,
+                    keep_open=told.keep_open,
                 )
+            )
         return parts
 
     def _common_environment(self) -> dict[str, str]:

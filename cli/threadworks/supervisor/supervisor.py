@@ -40,6 +40,16 @@ class Supervisor:
         for part in parts:
             self._watched[part.name] = (part, asyncio.create_task(self._watch(part), name=f"watch {part.name}"))
 
+    async def remove(self, name: str) -> None:
+        """Stops one part in order and forgets it. Raises KeyError when there is none of that name."""
+        part, watcher = self._watched[name]
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+        try:
+            await part.stop()
+        finally:
+            del self._watched[name]
+
     async def stop(self, *stages: Sequence[str]) -> None:
         """Stops stage after stage the parts whose names begin with its words, and at the end whatever is left."""
         for _, watcher in self._watched.values():
