@@ -53,6 +53,7 @@ def _message(row: OutboxRow, data: dict[str, Any]) -> Message:
         seq=row.seq,
         attempt=row.attempt,
         correlation_id=row.run_id,
+        traceparent=row.traceparent,
     )
 
 

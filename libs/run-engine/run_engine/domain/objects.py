@@ -169,6 +169,8 @@ class Run:
     """Of a run that was claimed just now: the event of the claim (seq, type, subject, data, created_at)."""
     queued_seconds: float | None = None
     """Of a run that was claimed just now: how long it was queued."""
+    traceparent: str | None = None
+    """Of a run that was claimed just now: the trace that it was begun in, if it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

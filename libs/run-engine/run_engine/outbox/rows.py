@@ -26,6 +26,8 @@ class OutboxRow:
     subject: str
     data: dict[str, Any]
     created_at: datetime
+    traceparent: str | None = None
+    """The trace that the commit belonged to."""
 
 
 _FIELDS = tuple(OutboxRow.__dataclass_fields__)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from event_bus import OutgoingRecord, Publisher
 from message_contracts import Message, catalogue, codec
+from observability.trace_context import current_traceparent
 
 from run_engine.domain.objects import Run
 from run_engine.process_names import event_source
@@ -36,6 +37,7 @@ class Waker:
             time=run.created_at,
             data={"run": {"id": run.id, "thread_id": run.thread_id}},
             correlation_id=run.id,
+            traceparent=current_traceparent(),
         )
         encoded = codec.encode(message)
         record = OutgoingRecord(

@@ -8,10 +8,12 @@ from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 import orjson
+from observability.trace_context import current_traceparent
 
 from run_engine.errors import DatabaseUnavailable
 from run_engine.store.faults import readable_url, unavailable
 from run_engine.store.statements import Statement, encode_json, load_statements
+from run_engine.store.traced_connection import TracedConnection
 from run_engine.store.units import UnitOfWork, current_unit
 
 _CONFIRM_SECONDS: Final = 1.0
@@ -32,6 +34,7 @@ class Session:
     async def one(self, name: str, /, **values: Any) -> Row | None:
         """The first row of the statement `name`, or None."""
         statement = self._statements[name]
+        await self._carry_trace(statement)
         row: Row | None = await self._reply(
             self._connection.fetchrow(statement.text, *statement.arguments(values), timeout=self._timeout)
         )
@@ -47,6 +50,7 @@ class Session:
     async def all(self, name: str, /, **values: Any) -> Sequence[Row]:
         """All rows of the statement `name`."""
         statement = self._statements[name]
+        await self._carry_trace(statement)
         rows: Sequence[Row] = await self._reply(
             self._connection.fetch(statement.text, *statement.arguments(values), timeout=self._timeout)
         )
@@ -58,6 +62,13 @@ class Session:
         with unavailable():
             async with self._connection.transaction():
                 yield
+
+    async def _carry_trace(self, statement: Statement) -> None:
+        if not statement.emits:
+            return
+        traceparent = current_traceparent()
+        if traceparent is not None or self._connection.carried is not None:
+            await self._reply(self._connection.carry(traceparent, self._timeout))
 
     async def _reply(self, reply: Awaitable[Reply]) -> Reply:
         try:
@@ -102,6 +113,7 @@ class Database:
                 command_timeout=timeout,
                 init=_prepare,
                 reset=_keep,
+                connection_class=TracedConnection,
                 server_settings={
                     "application_name": application_name,
                     # Events carry times as text, so their zone must not depend on the server's settings.

@@ -57,7 +57,8 @@ class Driving:
         if row is None:
             return None
         self._writer.committed(row["outbox_ids"], within=BEGUN_WITHIN)
-        return replace(rows.run(row), claim_event=row["claim_event"], queued_seconds=row["queued_seconds"])
+        told = {name: row[name] for name in ("claim_event", "queued_seconds", "traceparent")}
+        return replace(rows.run(row), **told)
 
     async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         """Begins a step in the open, for those who stream the run: one that writes the message, or calls tools if None.

@@ -18,7 +18,9 @@ _THREAD: Final = _plain(Thread)
 _USER: Final = _plain(User)
 _TOOL: Final = _plain(Tool)
 _MESSAGE: Final = _plain(Message, "status")
-_RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots", "claim_event", "queued_seconds")
+_RUN: Final = _plain(
+    Run, "status", "usage", "required_calls", "stream_slots", "claim_event", "queued_seconds", "traceparent"
+)
 _STEP: Final = _plain(RunStep, "status", "usage", "tool_calls", "other_calls")
 
 

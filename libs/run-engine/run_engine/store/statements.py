@@ -13,6 +13,7 @@ from aiosql.adapters.asyncpg import AsyncPGAdapter
 SQL_FOLDER: Final = Path(__file__).parent / "sql"
 _NUL: Final = "\x00"
 _REPLACEMENT: Final = "\ufffd"
+_WRITERS: Final = frozenset({"owner", "worker"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Statement:
 
     text: str
     parameters: tuple[str, ...]
+    emits: bool = False
+    """Whether it writes events, which have an owner, or runs: both belong to the trace of whoever asks for it."""
 
     def arguments(self, values: Mapping[str, Any]) -> Sequence[Any]:
         """The values of the parameters in order."""
@@ -33,10 +36,14 @@ def load_statements(folder: Path = SQL_FOLDER) -> dict[str, Statement]:
     queries = aiosql.from_path(folder, lambda: adapter, mandatory_parameters=False)
     names: dict[str, list[str]] = defaultdict(list, adapter.var_sorted)
     return {
-        name: Statement(getattr(queries, name).sql, tuple(names[name]))
+        name: _statement(getattr(queries, name).sql, tuple(names[name]))
         for name in queries.available_queries
         if not name.endswith("_cursor")
     }
+
+
+def _statement(text: str, parameters: tuple[str, ...]) -> Statement:
+    return Statement(text, parameters, emits=not _WRITERS.isdisjoint(parameters) or "INTO runs" in text)
 
 
 def encode_json(value: Any) -> bytes:

@@ -17,7 +17,7 @@ WITH locked AS MATERIALIZED (
     FROM claimed c, moment
 )
 SELECT claimed.*, (SELECT array_agg(published.id) FROM published) AS outbox_ids,
-       extract(epoch FROM moment.now - claimed.created_at)::float AS queued_seconds,
+       extract(epoch FROM moment.now - coalesce(claimed.queued_at, claimed.created_at))::float AS queued_seconds,
        jsonb_build_object('seq', claimed.seq, 'type', 'threadworks.run.in_progress.v1', 'subject', claimed.id,
                           'data', jsonb_build_object('run', claimed.snapshot), 'created_at', moment.now) AS claim_event
 FROM claimed, moment;

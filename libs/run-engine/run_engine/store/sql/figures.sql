@@ -9,7 +9,7 @@ WITH active AS MATERIALIZED (
 ), unpublished AS MATERIALIZED (
     SELECT FROM outbox LIMIT :limit
 ), oldest AS MATERIALIZED (
-    SELECT (SELECT min(created_at) FROM runs WHERE status = 'queued' AND driven) AS run,
+    SELECT (SELECT min(coalesce(queued_at, created_at)) FROM runs WHERE status = 'queued' AND driven) AS run,
            (SELECT created_at FROM outbox ORDER BY id LIMIT 1) AS event
 ), moment AS MATERIALIZED (
     -- After the others: what is older than the statement is not younger than nothing.
