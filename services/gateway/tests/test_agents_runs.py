@@ -103,7 +103,8 @@ async def test_sources_are_what_tools_found_and_what_the_text_cites(desk: Desk) 
     ]
 
 
-async def test_the_client_answers_its_tools_and_asks_again(desk: Desk) -> None:
+@pytest.mark.parametrize("joins", [True, False], ids=["asks-at-once", "asks-late"])
+async def test_the_client_answers_its_tools_and_asks_again(desk: Desk, joins: bool) -> None:
     await desk.begin("Wie ist das Wetter?")
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "x": 1}}}]
     asked = desk.asking({"tools": tools, "tool_choice": "required"})
@@ -134,9 +135,15 @@ async def test_the_client_answers_its_tools_and_asks_again(desk: Desk) -> None:
     assert calls[0].id in found["message"]
     assert calls[1].id not in found["message"]
     await desk.say("windig", role="tool", tool_call_id=calls[0].id)
-    asked = desk.asking()
-    await desk.finish(await desk.claim(), "Sonnig und windig.")
-    answer = await answer_of(asked)
+    run, asked = await desk.claim(), None
+    if joins:
+        asked = desk.asking()
+        async with asyncio.timeout(10):
+            while not desk.streaming.hub.listening(text=False):
+                await asyncio.sleep(0.01)
+    await desk.finish(run, "Sonnig und windig.")
+    answer = await answer_of(asked or desk.asking())
+    assert await answer_of(desk.asking()) == answer
     assert answer["content"] == "Sonnig und windig."
     assert [source["content"] for source in answer["sources"]] == ["windig", "sonnig"]
     said = await desk.said()
@@ -237,6 +244,39 @@ async def test_runs_that_fail(desk: Desk, code: str, expected: tuple[int, str]) 
     again = desk.asking()
     await desk.finish(await desk.claim())
     assert (await answer_of(again))["content"] == "Zwei Wochen.", "it can be asked again"
+
+
+async def test_calls_that_are_asked_for_while_nobody_waits_are_told_to_who_asks(desk: Desk) -> None:
+    await desk.begin("hi")
+    asked = desk.asking()
+    first, second = client_call(), client_call()
+    await desk.park(await desk.claim(), first)
+    await answer_of(asked)
+    await desk.say("42", role="tool", tool_call_id=first.id)
+    await desk.park(await desk.claim(), second)
+    asking = await answer_of(desk.asking())
+    assert [call["id"] for call in asking["tool_calls"]] == [second.id]
+    streamed = await asyncio.wait_for(desk.asking(path="/run/stream"), 10)
+    (line,) = streamed.text.splitlines()
+    assert orjson.loads(line)["delta"]["tool_calls"] == asking["tool_calls"]
+    assert [each["role"] for each in await desk.said()] == ["user", "assistant", "tool", "assistant"]
+    await desk.say("43", role="tool", tool_call_id=second.id)
+    await desk.finish(await desk.claim())
+    assert (await answer_of(desk.asking()))["content"] == "Zwei Wochen."
+
+
+async def test_a_run_that_fails_with_its_clients_outputs_is_asked_again(desk: Desk) -> None:
+    await desk.begin("hi")
+    asked = desk.asking()
+    call = client_call()
+    await desk.park(await desk.claim(), call, said="Moment.")
+    await answer_of(asked)
+    await desk.say("42", role="tool", tool_call_id=call.id)
+    await desk.fail(await desk.claim(), "server_error")
+    asked = desk.asking()
+    await desk.finish(await desk.claim(), "42.")
+    assert (await answer_of(asked))["content"] == "42."
+    assert len(await desk.runs()) == 2
 
 
 async def test_runs_that_end_otherwise(desk: Desk) -> None:

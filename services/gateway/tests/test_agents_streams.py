@@ -83,9 +83,8 @@ async def test_calls_of_the_client_end_the_stream_and_the_next_one_tells_what_fo
     assert [each["id"] for each in last["delta"]["tool_calls"]] == [call.id]
     assert first["message_id"] == last["message_id"]
     await desk.say("42", role="tool", tool_call_id=call.id)
-    asked = desk.asking(**STREAM)
     await desk.finish(await desk.claim(), "Es sind 42.")
-    lines = await told(asked)
+    lines = await told(desk.asking(**STREAM))
     assert "".join(line["delta"]["content"] for line in lines) == "Es sind 42.", "and nothing of before"
     assert lines[-1]["delta"]["sources"][0]["content"] == "42"
 

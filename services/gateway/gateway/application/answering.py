@@ -6,7 +6,7 @@ off gets the answer by repeating it, and no second run is started.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from run_engine.domain.drafts import PageRequest
 from run_engine.domain.objects import Assistant, Message, Run
@@ -19,6 +19,8 @@ from run_engine.store.overviews import ThreadOverview
 from gateway.application.messages import Messages
 from gateway.application.ports import AssistantStore, ThreadStore
 from gateway.application.runs import Runs
+
+_ANSWERED: Final = frozenset({RunStatus.COMPLETED, RunStatus.INCOMPLETE})
 
 
 class OverviewStore(Protocol):
@@ -60,6 +62,13 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """This run has answered, or asks for calls once more, and nobody was there: it went on with its client's outputs."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a run has answered, and what it rests on."""
 
@@ -84,7 +93,7 @@ class Answering:
         self._assistants = assistants
         self._overviews = overviews
 
-    async def next(self, tenant_id: str, thread_id: str, assistant_id: str | None = None) -> Due | UnderWay:
+    async def next(self, tenant_id: str, thread_id: str, assistant_id: str | None = None) -> Due | UnderWay | Given:
         """Return how the next answer in a thread comes about.
 
         Without `assistant_id` the thread's own assistant answers, or the one that answered last. Raises `NotFound` for
@@ -94,12 +103,25 @@ class Answering:
         if thread.active_run is not None:
             run = await self._runs.get(tenant_id, thread_id, thread.active_run)
             if run.status is RunStatus.REQUIRES_ACTION:
+                if await self._asks_once_more(run):
+                    return Given(run)
                 raise Unanswerable("calls_not_answered", [call.id for call in run.required_calls])
             if not run.status.ended:
                 return UnderWay(run)
         turns, whole = await self._overviews.turns(tenant_id, thread_id)
-        check_turns(turns, whole=whole)
-        found = assistant_id or thread.assistant_id or await self._last_assistant(tenant_id, thread_id)
+        try:
+            check_turns(turns, whole=whole)
+        except Unanswerable as refused:
+            last = await self._last_run(tenant_id, thread_id) if refused.reason == "nothing_to_answer" else None
+            if last is None or last.status in _ANSWERED:
+                if last is not None and await self._client_has_answered(last):
+                    return Given(last)
+                raise
+            # What it said before it failed is no answer.
+        found = assistant_id or thread.assistant_id
+        if found is None:
+            last = await self._last_run(tenant_id, thread_id)
+            found = None if last is None else last.assistant_id
         if found is None:
             raise NoAssistant
         return Due(await self._assistants.get(tenant_id, found))
@@ -111,7 +133,7 @@ class Answering:
 
     async def answer(self, run: Run) -> Answer:
         """Return what a run that has ended has answered. Raises `NoAnswer`, and `NotFound` if its thread is gone."""
-        if run.status not in {RunStatus.COMPLETED, RunStatus.INCOMPLETE}:
+        if run.status not in _ANSWERED:
             raise NoAnswer(run)
         page = await self._messages.list(run.tenant_id, run.thread_id, PageRequest(limit=1), run.id)
         if not page.items:
@@ -123,10 +145,6 @@ class Answering:
         has_functions = any(tool.get("type") == "function" for tool in run.tools)
         return sources_of(message, await self._runs.tool_calls(run.tenant_id, run.id) if has_functions else ())
 
-    async def _last_assistant(self, tenant_id: str, thread_id: str) -> str | None:
-        page = await self._runs.list(tenant_id, thread_id, PageRequest(limit=1))
-        return page.items[0].assistant_id if page.items else None
-
     async def facts_of(self, tenant_id: str, assistant_id: str | None) -> Assistant | None:
         """Return the assistant that has answered, unless it is gone."""
         if assistant_id is None:
@@ -135,3 +153,19 @@ class Answering:
             return await self._assistants.get(tenant_id, assistant_id)
         except NotFound:
             return None
+
+    async def _last_run(self, tenant_id: str, thread_id: str) -> Run | None:
+        page = await self._runs.list(tenant_id, thread_id, PageRequest(limit=1))
+        return page.items[0] if page.items else None
+
+    async def _asks_once_more(self, run: Run) -> bool:
+        """Whether a run waits for calls that it has asked for since its client has answered others."""
+        calls = await self._runs.tool_calls(run.tenant_id, run.id)
+        steps = (await self._runs.list_steps(run.tenant_id, run.thread_id, run.id, PageRequest(limit=1))).items
+        asked_last = {call.id for step in steps for call in step.tool_calls}
+        answered = {call.id for call in calls if call.service is None and call.output is not None}
+        return bool(answered) and answered.isdisjoint(asked_last)
+
+    async def _client_has_answered(self, run: Run) -> bool:
+        calls = await self._runs.tool_calls(run.tenant_id, run.id)
+        return any(call.service is None and call.output is not None for call in calls)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from run_engine.domain.objects import Run
+from run_engine.domain.objects import Message, Run
 from run_engine.domain.status import RunStatus
 
 from gateway.application.streams.telling import MessageTold, RunTold, StepTold, TextTold, Told
@@ -36,7 +36,7 @@ class Pieces:
 
     def of(self, told: Sequence[Told]) -> Iterator[Piece]:
         """Return the pieces in what was told. Raises `BegunAgain` where what follows would not belong to them."""
-        for each in told[_after_the_last_wait(told, self._known) :]:
+        for each in told if self._told else told[_beginning(told, self._known) :]:
             match each:
                 case MessageTold(name="created", message=message):
                     self._begun[message.id] = message.created_at
@@ -45,7 +45,7 @@ class Pieces:
                     yield Piece(message_id, self._begun[message_id], text)
                 case MessageTold(name="incomplete", message=message) if message.id in self._told:
                     # It lost its worker, or the run has failed; which of both, the next event tells.
-                    self._cut = (message.incomplete_details or {}).get("reason") == "run_failed"
+                    self._cut = _was_cut(message)
                 case RunTold(place=place, run=run):
                     waits = run.status is RunStatus.REQUIRES_ACTION and place.seq >= self._known
                     if waits or run.status.ended:
@@ -58,11 +58,22 @@ class BegunAgain(Exception):
     """Another worker begins the answer again, of which the reader has a part."""
 
 
-def _after_the_last_wait(told: Sequence[Told], known: int) -> int:
-    """Return where what matters begins: after the last time that the run waited for its client before `known`."""
-    places = [
-        number
-        for number, each in enumerate(told, 1)
-        if isinstance(each, RunTold) and each.run.status is RunStatus.REQUIRES_ACTION and each.place.seq < known
-    ]
-    return places[-1] if places else 0
+def _beginning(told: Sequence[Told], known: int) -> int:
+    """Return where the answer begins in what is told to somebody who was given nothing yet.
+
+    That is after the last wait for the client before `known`, and after what was written and then begun again.
+    """
+    start, cut = 0, False
+    for number, each in enumerate(told):
+        match each:
+            case RunTold(place=place, run=run) if run.status is RunStatus.REQUIRES_ACTION and place.seq < known:
+                start, cut = number + 1, False
+            case MessageTold(name="incomplete", message=message):
+                cut = _was_cut(message)
+            case StepTold(name="created") if cut:
+                start, cut = number, False
+    return start
+
+
+def _was_cut(message: Message) -> bool:
+    return (message.incomplete_details or {}).get("reason") == "run_failed"

@@ -8,7 +8,7 @@ from run_engine.domain.objects import Run as EngineRun
 from run_engine.domain.streamable import can_be_streamed
 from run_engine.errors import NotFound, ThreadBusy
 
-from gateway.application.answering import Answering, NoAnswer, UnderWay
+from gateway.application.answering import Answering, Given, NoAnswer, UnderWay
 from gateway.application.exchanges import Exchanges
 from gateway.application.identities import NewIds
 from gateway.application.streams.readings import Reading, Readings
@@ -50,7 +50,7 @@ class RunStreams:
             assistant_id = await self._ids.read(tenant_id, "assistant", asked.assistant_id)
         while True:
             following = await self._answering.next(tenant_id, thread_id, assistant_id)
-            if isinstance(following, UnderWay):
+            if isinstance(following, UnderWay | Given):
                 assistant = await self._answering.facts_of(tenant_id, following.run.assistant_id)
                 if assistant is not None and not can_be_streamed(assistant):
                     raise NoStreaming

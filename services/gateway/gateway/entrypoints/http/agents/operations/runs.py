@@ -9,7 +9,7 @@ from run_engine.domain.sources import Source
 from run_engine.domain.status import RunStatus
 from run_engine.errors import ThreadBusy
 
-from gateway.application.answering import Answering, UnderWay
+from gateway.application.answering import Answering, Given, UnderWay
 from gateway.application.exchanges import Exchanges, Said
 from gateway.application.identities import NewIds
 from gateway.application.runs import Runs
@@ -57,6 +57,8 @@ class RunOperations:
     async def _answered(self, tenant_id: str, thread_id: str, asked: Run) -> EngineRun:
         while True:
             following = await self._answering.next(tenant_id, thread_id, await self._assistant(tenant_id, asked))
+            if isinstance(following, Given):
+                return following.run
             if isinstance(following, UnderWay):
                 return await self._waiting.for_end(tenant_id, thread_id, following.run.id, self._limit)
             draft = asked.draft(self._new_ids, following.assistant.id)
@@ -68,7 +70,7 @@ class RunOperations:
 
     async def _started(self, tenant_id: str, thread_id: str, asked: Run) -> Reply:
         following = await self._answering.next(tenant_id, thread_id, await self._assistant(tenant_id, asked))
-        if isinstance(following, UnderWay):
+        if isinstance(following, UnderWay | Given):
             run = following.run
         else:
             run = await self._runs.start(tenant_id, thread_id, asked.draft(self._new_ids, following.assistant.id), [])
