@@ -2,12 +2,15 @@
 
 from message_contracts import Message
 
+from event_bus.incoming import IncomingRecord, Partition
 from event_bus.interface import (
     Around,
     EventBus,
     Follower,
     Handler,
     HandlerTable,
+    LogBatch,
+    LogReader,
     Outcome,
     OutgoingRecord,
     Publisher,
@@ -23,9 +26,13 @@ __all__ = [
     "Follower",
     "Handler",
     "HandlerTable",
+    "IncomingRecord",
+    "LogBatch",
+    "LogReader",
     "Message",
     "Outcome",
     "OutgoingRecord",
+    "Partition",
     "PublishError",
     "Publisher",
     "Subscription",

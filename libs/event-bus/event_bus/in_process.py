@@ -17,9 +17,10 @@ from event_bus.dispatcher import Dispatcher
 from event_bus.in_process_follower import InProcessFollower
 from event_bus.in_process_group import Group, InProcessSubscription
 from event_bus.in_process_log import Topics
+from event_bus.in_process_log_reader import InProcessLogReader
 from event_bus.in_process_tail import InProcessTail
 from event_bus.incoming import Partition
-from event_bus.interface import Around, Follower, HandlerTable, Outcome, OutgoingRecord, Subscription, Tail
+from event_bus.interface import Around, Follower, HandlerTable, LogReader, Outcome, OutgoingRecord, Subscription, Tail
 from event_bus.memberships import Memberships
 from event_bus.retries import RetryPolicy
 
@@ -46,7 +47,7 @@ class InProcessBus:
         self._topics = Topics([*catalogue.topics(), *topics])
         self._retries = retries or RetryPolicy()
         self._groups: dict[str, Group] = {}
-        self._readers: list[Subscription | Follower | Tail] = []
+        self._readers: list[Subscription | Follower | Tail | LogReader] = []
         self._publisher = InProcessPublisher(self._topics)
 
     async def start(self) -> None:
@@ -124,7 +125,13 @@ class InProcessBus:
         self._readers.append(tail)
         return tail
 
-    def _forget(self, reader: Subscription | Follower | Tail) -> None:
+    async def read(self, *, topics: Sequence[str], start: Mapping[Partition, int] | None = None) -> InProcessLogReader:
+        """See `EventBus.read`."""
+        reader = InProcessLogReader(self._topics, names=topics, start=start, on_stop=self._forget)
+        self._readers.append(reader)
+        return reader
+
+    def _forget(self, reader: Subscription | Follower | Tail | LogReader) -> None:
         if reader in self._readers:
             self._readers.remove(reader)
         if isinstance(reader, InProcessSubscription):

@@ -15,6 +15,8 @@ from event_bus.interface import Outcome, OutgoingRecord, PublishError
 
 RETAINED = 200
 """Records that a partition keeps although nobody needs them any more."""
+RETAINED_FOR_ALL = 1000
+"""The same of a public topic: subscribers come back for what they missed. A run has about ten events."""
 LARGEST_RECORD = 1024 * 1024
 """Bytes of key, value and headers, as with Kafka."""
 _PARTITIONS = 12
@@ -44,12 +46,18 @@ class Reservation(Protocol):
 class PartitionLog:
     """Records of one partition, by offset. Offsets have gaps where compaction took something away."""
 
-    def __init__(self, partition: Partition, *, compacted: bool) -> None:
+    def __init__(self, partition: Partition, *, compacted: bool, retained: int = RETAINED) -> None:
         self._partition = partition
         self._compacted = compacted
+        self._retained = retained
         self._records: deque[IncomingRecord] = deque()
         self.end_offset = 0
         """Offset of the next record."""
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the first record that is kept."""
+        return self._records[0].offset if self._records else self.end_offset
 
     def append(self, record: OutgoingRecord) -> None:
         """Store a record at the end."""
@@ -73,18 +81,18 @@ class PartitionLog:
 
     def trim(self, needed_from: int) -> None:
         """Forget records before `needed_from`, but for the last few. A compacted partition forgets by key alone."""
-        while not self._compacted and len(self._records) > RETAINED and self._records[0].offset < needed_from:
+        while not self._compacted and len(self._records) > self._retained and self._records[0].offset < needed_from:
             self._records.popleft()
 
 
 class TopicLog:
     """The partitions of one topic."""
 
-    def __init__(self, name: str, *, partitions: int, compacted: bool) -> None:
+    def __init__(self, name: str, *, partitions: int, compacted: bool, retained: int = RETAINED) -> None:
         self._name = name
         self._turn = 0
         self.partitions = {
-            Partition(name, number): PartitionLog(Partition(name, number), compacted=compacted)
+            Partition(name, number): PartitionLog(Partition(name, number), compacted=compacted, retained=retained)
             for number in range(partitions)
         }
 
@@ -138,6 +146,11 @@ class Topics:
         if log is None:
             declared = self._declared.get(name)
             partitions = _PARTITIONS if declared is None else declared.partitions
-            log = TopicLog(name, partitions=partitions, compacted=declared is not None and declared.compacted)
+            log = TopicLog(
+                name,
+                partitions=partitions,
+                compacted=declared is not None and declared.compacted,
+                retained=RETAINED_FOR_ALL if declared is not None and "public" in declared.consumers else RETAINED,
+            )
             self._logs[name] = log
         return log

@@ -1,4 +1,4 @@
-"""What every part of Threadworks knows about the event bus: records, outcomes, handlers and the five protocols.
+"""What every part of Threadworks knows about the event bus: records, outcomes, handlers and the six protocols.
 
 Services depend on this module alone (through `event_bus`); `event_bus.kafka` and `event_bus.in_process` implement it
 and pass one conformance suite. Only a composition root names an implementation.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from message_contracts import Message
+
+from event_bus.incoming import IncomingRecord, Partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +121,42 @@ class Tail(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """Records that a `LogReader` has come to, in order within each partition."""
+
+    records: Sequence[IncomingRecord]
+    """As they lie there: nothing is decoded yet."""
+    place: Mapping[Partition, int]
+    """The offset after these, for every partition of all topics: a reader that starts there goes on behind them."""
+    lost: bool
+    """Records before these are gone (retention, or a topic that was made anew), which the reader was to read."""
+
+
+class LogReader(Protocol):
+    """Reads all partitions of some topics from a place on, outside any group, at the pace of whoever reads."""
+
+    async def read(self) -> LogBatch:
+        """Return what comes next, waiting for it, through outages too. Not for concurrent use.
+
+        The first batch comes once the reader stands at its place, and may have no records: it tells the place.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading. Idempotent."""
+        ...
+
+
 class EventBus(Protocol):
-    """One connection of a process to the bus: its publishers, any number of subscriptions, followers and tails."""
+    """One connection of a process to the bus: its publishers and any number of readers of each kind."""
 
     async def start(self) -> None:
         """Get ready to publish. Does not wait for the broker: a service starts while Kafka is away."""
         ...
 
     async def stop(self) -> None:
-        """Stop what is still running (subscriptions, followers, tails, then the publishers). Idempotent."""
+        """Stop what is still running (subscriptions and readers, then the publishers). Idempotent."""
         ...
 
     def check(self) -> str | None:
@@ -190,5 +219,14 @@ class EventBus(Protocol):
         Records are handed out one at a time, in order, once: a failing handler (also one that is `Unavailable`) and an
         unreadable record are logged and skipped. A tail survives an outage of the broker by itself, but records that
         were published around it may be missing: whoever reads a tail has another source for what it lacks.
+        """
+        ...
+
+    async def read(self, *, topics: Sequence[str], start: Mapping[Partition, int] | None = None) -> LogReader:
+        """Read all partitions of topics with a time span from `start` on, or from their ends; returns at once.
+
+        `start` is the `place` of a batch, of this process or another one. A partition that it does not name is read
+        from its beginning. Where it names an offset that is not there any more, reading begins with the earliest
+        record that is, and the first batch says that something is `lost`.
         """
         ...

@@ -9,9 +9,11 @@ from contextlib import nullcontext
 from functools import partial
 
 from event_bus.dispatcher import Dispatcher
+from event_bus.incoming import Partition
 from event_bus.interface import Around, HandlerTable
 from event_bus.kafka_client_log import calm_client_log
 from event_bus.kafka_follower import KafkaFollower
+from event_bus.kafka_log_reader import KafkaLogReader
 from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings, stream_producer_options
 from event_bus.kafka_subscription import KafkaSubscription
@@ -39,7 +41,7 @@ class KafkaBus:
         self._publisher = KafkaPublisher(settings)
         self._stream_publisher = KafkaPublisher(settings, options=stream_producer_options)
         self._connecting: asyncio.Task[None] | None = None
-        self._readers: list[KafkaSubscription | KafkaFollower | KafkaTail] = []
+        self._readers: list[KafkaSubscription | KafkaFollower | KafkaTail | KafkaLogReader] = []
 
     async def start(self) -> None:
         """See `EventBus.start`."""
@@ -115,3 +117,14 @@ class KafkaBus:
         tail = KafkaTail(self._settings, topic=topic, partition=partition, handlers=handlers)
         self._readers.append(tail)
         return tail
+
+    async def read(self, *, topics: Sequence[str], start: Mapping[Partition, int] | None = None) -> KafkaLogReader:
+        """See `EventBus.read`."""
+        reader = KafkaLogReader(self._settings, topics=topics, start=start, on_stop=self._forget)
+        self._readers.append(reader)
+        return reader
+
+    def _forget(self, reader: KafkaLogReader) -> None:
+        # These come and go; the others stay for the life of the process.
+        if reader in self._readers:
+            self._readers.remove(reader)

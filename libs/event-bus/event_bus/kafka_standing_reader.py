@@ -1,6 +1,7 @@
 """Keeps one reader without a group alive: one consumer after the other, whatever becomes of each of them.
 
-Used by `kafka_follower` and `kafka_tail`, which say where a consumer starts and what is done with its records.
+Used by `kafka_follower`, `kafka_tail` and `kafka_log_reader`, which say where a consumer starts and what is done with
+its records.
 """
 
 import asyncio

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from event_bus import EventBus, Message, OutgoingRecord, Subscription
 from event_bus.dead_letters import TOPIC as DEAD_LETTERS
 from event_bus.in_process import InProcessBus
 from event_bus.incoming import IncomingRecord, Partition
 from event_bus.kafka import KafkaBus, KafkaSettings
 from event_bus.kafka_admin import ensure_topics
-from event_bus.kafka_settings import reader_options
+from event_bus.kafka_settings import client_options, reader_options
 from event_bus.kafka_teardown import abort_consumer
 from event_bus.retries import RetryPolicy
 from message_contracts import catalogue, codec
@@ -58,6 +59,9 @@ class Harness(Protocol):
     async def committed(self, subscription: Any, partition: Partition) -> int | None:
         """What the group of a member has acknowledged."""
 
+    async def remove_before(self, topic: str, offset: int) -> int:
+        """Have retention remove the first records of partition 0; returns the first offset that is kept."""
+
     async def stop(self) -> None:
         """Stop every bus."""
 
@@ -85,6 +89,12 @@ class InProcessHarness:
     async def committed(self, subscription: Any, partition: Partition) -> int | None:
         committed: int | None = subscription._group._committed.get(partition)
         return committed
+
+    async def remove_before(self, topic: str, offset: int) -> int:
+        # It keeps the last 200 that nobody waits for, and no more of them is ever needed here.
+        first = self._bus._topics.log(Partition(topic, 0)).first_offset
+        assert first >= offset
+        return first
 
     async def stop(self) -> None:
         await self._bus.stop()
@@ -141,6 +151,15 @@ class KafkaHarness:
     async def committed(self, subscription: Any, partition: Partition) -> int | None:
         committed: int | None = await subscription._consumer.committed(TopicPartition(*partition))
         return committed
+
+    async def remove_before(self, topic: str, offset: int) -> int:
+        admin = AIOKafkaAdminClient(**client_options(self.settings))
+        await admin.start()
+        try:
+            await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+        finally:
+            await admin.close()
+        return offset
 
     async def stop(self) -> None:
         await asyncio.gather(*(bus.stop() for bus in self._buses))
