@@ -64,7 +64,7 @@ async def test_objects_come_back_as_they_came_in_whatever_order_they_are_sent(wo
         imported.assistant(name="Ada", temperature=0.5, tools=[{"type": "code_interpreter"}]),
     ]
     assert await store(world, *objects) == {
-        "assistant": 1, "file": 1, "thread": 1, "message": 1, "run": 1, "run step": 1,
+        "assistant": 1, "file": 1, "user": 0, "tool": 0, "thread": 1, "message": 1, "run": 1, "run step": 1,
     }  # fmt: skip
     exported = [each for each in await everything(world) if each.id != world.assistant_id]
     kinds = ["Assistant", "File", "Thread", "Message", "Run", "RunStep"]

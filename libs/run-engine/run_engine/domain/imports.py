@@ -12,14 +12,16 @@ from typing import Any, Final
 
 from run_engine.domain.files import File
 from run_engine.domain.import_errors import BelongsElsewhere, ComesTwice, MadeHere
-from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread
+from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Tool, User
 from run_engine.errors import EngineError, NotFound, ThreadBusy
 
-ImportedObject = Assistant | File | Thread | Message | Run | RunStep
+ImportedObject = Assistant | File | User | Tool | Thread | Message | Run | RunStep
 
 KINDS: Final[Mapping[type[ImportedObject], str]] = {
     Assistant: "assistant",
     File: "file",
+    User: "user",
+    Tool: "tool",
     Thread: "thread",
     Message: "message",
     Run: "run",
@@ -53,6 +55,8 @@ class ImportBatch:
 
     assistants: dict[str, Assistant] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    tools: dict[str, Tool] = field(default_factory=dict)
     threads: dict[str, Thread] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
@@ -65,6 +69,8 @@ class ImportBatch:
         by_kind: dict[type[ImportedObject], dict[str, Any]] = {
             Assistant: self.assistants,
             File: self.files,
+            User: self.users,
+            Tool: self.tools,
             Thread: self.threads,
             Message: self.messages,
             Run: self.runs,
@@ -84,6 +90,14 @@ class ImportBatch:
         """Ids of all threads that are in the request or named in it; sorted, as they are locked."""
         inner = (self.messages, self.runs, self.steps)
         return sorted({*self.threads, *(each.thread_id for kind in inner for each in kind.values())})
+
+    def named_users(self) -> list[str]:
+        """Ids of the users who take part in threads of the request; sorted, as they are locked."""
+        return sorted({user_id for thread in self.threads.values() for user_id in thread.participants or ()})
+
+    def named_assistants(self) -> list[str]:
+        """Ids of the assistants that users of the request have; sorted, as they are locked."""
+        return sorted({assistant_id for user in self.users.values() for assistant_id in user.assistant_ids or ()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,10 @@ class Stored:
     files_with_bytes: AbstractSet[str]
     calls: Sequence[StoredCall]
     """Of all touched runs."""
+    users: AbstractSet[str] = frozenset()
+    """Those of the users that threads of the request name."""
+    assistants: AbstractSet[str] = frozenset()
+    """Those of the assistants that users of the request name."""
 
 
 def gather(objects: Iterable[tuple[int, ImportedObject]]) -> tuple[ImportBatch, list[ImportRefusal]]:
@@ -149,6 +167,8 @@ def refusals(batch: ImportBatch, stored: Stored) -> list[ImportRefusal]:
     """Everything that cannot be stored, in the order of the request."""
     found = [
         *_refused_files(batch, stored),
+        *_refused_users(batch, stored),
+        *_refused_threads(batch, stored),
         *_refused_messages(batch, stored),
         *_refused_runs(batch, stored),
         *_refused_steps(batch, stored),
@@ -171,6 +191,24 @@ def _refused_files(batch: ImportBatch, stored: Stored) -> Iterable[ImportRefusal
     for file_id in batch.files:
         if file_id in stored.files_with_bytes:
             yield ImportRefusal(batch.places["file", file_id], MadeHere("file", file_id), "id")
+
+
+def _refused_users(batch: ImportBatch, stored: Stored) -> Iterable[ImportRefusal]:
+    for user in batch.users.values():
+        unknown = (
+            each for each in user.assistant_ids or () if each not in batch.assistants and each not in stored.assistants
+        )
+        missing = next(unknown, None)
+        if missing is not None:
+            yield ImportRefusal(batch.places["user", user.id], NotFound("assistant", missing), "assistant_ids")
+
+
+def _refused_threads(batch: ImportBatch, stored: Stored) -> Iterable[ImportRefusal]:
+    for thread in batch.threads.values():
+        unknown = (each for each in thread.participants or () if each not in batch.users and each not in stored.users)
+        missing = next(unknown, None)
+        if missing is not None:
+            yield ImportRefusal(batch.places["thread", thread.id], NotFound("user", missing), "participants")
 
 
 def _refused_messages(batch: ImportBatch, stored: Stored) -> Iterable[ImportRefusal]:

@@ -58,6 +58,8 @@ class User:
     created_at: datetime
     name: str | None
     metadata: Metadata
+    assistant_ids: tuple[str, ...] | None = None
+    """The assistants that they have, where a user is exported; None: not told here, and an import leaves them alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ class Thread:
     title: str | None = None
     assistant_id: str | None = None
     """The assistant that answers where a request names none. It stays when that assistant is deleted."""
+    participants: tuple[str, ...] | None = None
+    """Ids of the users who take part, as `User.assistant_ids`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ client reads, and what is written meanwhile may be in or not; but nothing comes 
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final, TypeVar
 
 from run_engine.domain.files import File
 from run_engine.domain.imports import ImportedObject
-from run_engine.domain.objects import Run
+from run_engine.domain.objects import Run, User
 from run_engine.errors import NotFound
 from run_engine.store import rows
 from run_engine.store.database import Database, Row
@@ -34,7 +34,7 @@ class Exports:
     async def pages(
         self, tenant_id: str, thread_id: str | None = None
     ) -> AsyncGenerator[Sequence[ImportedObject], None]:
-        """Assistants, files and threads with their content; or one thread with its content alone.
+        """Assistants, files, users, tools and threads with their content; or one thread with its users and its content.
 
         Raises `NotFound` for the thread, at the first page.
         """
@@ -45,16 +45,36 @@ class Exports:
             async for page in self._threads(tenant_id, [row]):
                 yield page
             return
+        # What has come since a list was read is left out where something of a later list would name it.
+        assistants_end = users_end = LOWEST
         async for found in self._walk("export_assistants", tenant_id, PAGE):
             yield [rows.assistant(row) for row in found]
+            assistants_end = _place(found[-1])
         async for found in self._walk("export_files", tenant_id, PAGE):
             yield [File(**{name: row[name] for name in _FILE}) for row in found]
+        bound = {"assistants_time": assistants_end[0], "assistants_position": assistants_end[1]}
+        async for found in self._walk("export_users", tenant_id, PAGE, **bound):
+            yield [replace(rows.user(row), assistant_ids=tuple(row["assistant_ids"]) or None) for row in found]
+            users_end = _place(found[-1])
+        async for found in self._walk("export_tools", tenant_id, PAGE):
+            yield [rows.tool(row) for row in found]
         async for found in self._walk("export_threads", tenant_id, THREADS_AT_ONCE):
-            async for page in self._threads(tenant_id, found):
+            async for page in self._threads(tenant_id, found, users_end):
                 yield page
 
-    async def _threads(self, tenant_id: str, found: Sequence[Row]) -> AsyncGenerator[Sequence[ImportedObject], None]:
-        threads = [rows.thread(row) for row in found]
+    async def _threads(
+        self, tenant_id: str, found: Sequence[Row], users_end: Place = LOWEST
+    ) -> AsyncGenerator[Sequence[ImportedObject], None]:
+        """Threads with their content, after those of their participants who are younger than `users_end`."""
+        participants: dict[str, list[str]] = {row["id"]: [] for row in found}
+        younger: dict[str, User] = {}
+        for row in await self._database.all("export_participants", tenant_id=tenant_id, thread_ids=list(participants)):
+            participants[row["thread_id"]].append(row["id"])
+            if _place(row) > users_end:
+                younger[row["id"]] = rows.user(row)
+        if younger:
+            yield list(younger.values())
+        threads = [replace(rows.thread(row), participants=tuple(participants[row["id"]]) or None) for row in found]
         yield threads
         thread_ids = [thread.id for thread in threads]
         async for messages in self._content("export_messages", tenant_id, thread_ids, "thread_id", rows.message):
@@ -69,12 +89,14 @@ class Exports:
             async for steps in self._content("export_steps", tenant_id, run_ids, "run_id", rows.step):
                 yield steps
 
-    async def _walk(self, statement: str, tenant_id: str, limit: int) -> AsyncGenerator[Sequence[Row], None]:
+    async def _walk(
+        self, statement: str, tenant_id: str, limit: int, **bound: object
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """A list of the tenant, page by page."""
         after = LOWEST
         while True:
             found = await self._database.all(
-                statement, tenant_id=tenant_id, time=after[0], position=after[1], limit=limit
+                statement, tenant_id=tenant_id, time=after[0], position=after[1], limit=limit, **bound
             )
             if found:
                 yield found

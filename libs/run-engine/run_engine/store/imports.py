@@ -22,14 +22,21 @@ from run_engine.domain.imports import (
     new_locks,
     refusals,
 )
-from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Usage
+from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Tool, Usage, User
 from run_engine.domain.status import RunStatus
 from run_engine.store.database import Database, Row, Session
 
 _COLUMNS: Final[Mapping[type[ImportedObject], tuple[str, ...]]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (Assistant, File, Thread, Message, Run, RunStep)
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Assistant, File, User, Tool, Thread, Message, Run, RunStep)
 }
-_APART: Final = frozenset({"usage", "required_calls", "stream_slots", "tool_calls", "other_calls", "storage_key"})
+_APART: Final[Mapping[type[ImportedObject], frozenset[str]]] = {
+    File: frozenset({"storage_key"}),
+    User: frozenset({"assistant_ids"}),
+    Thread: frozenset({"participants"}),
+    Run: frozenset({"usage", "required_calls", "stream_slots"}),
+    RunStep: frozenset({"usage", "tool_calls", "other_calls"}),
+}
 """Fields that are no columns of the same name."""
 
 
@@ -83,6 +90,8 @@ async def _lock_and_read(session: Session, tenant_id: str, batch: ImportBatch) -
         steps={row["id"]: row["run_id"] for row in await found("imported_steps_stored", batch.steps)},
         files_with_bytes={row["id"] for row in await found("imported_files_stored", batch.files)},
         calls=[StoredCall(**row) for row in await found("imported_calls_stored", run_ids)],
+        users={row["id"] for row in await found("lock_imported_users", batch.named_users())},
+        assistants={row["id"] for row in await found("lock_imported_assistants", batch.named_assistants())},
     )
 
 
@@ -97,7 +106,10 @@ async def _write(session: Session, tenant_id: str, batch: ImportBatch, stored: S
 
     await write("import_assistants", _columns(batch.assistants.values()))
     await write("import_files", _columns(batch.files.values()))
+    await write("import_users", _columns(batch.users.values()))
+    await write("import_tools", _columns(batch.tools.values()))
     await write("import_threads", _columns(batch.threads.values()))
+    await _write_ties(session, tenant_id, batch)
     await write("import_messages", _columns(batch.messages.values()))
     ended = [run for run in batch.runs.values() if run.status.ended and run.id in stored.runs]
     await session.all(
@@ -111,6 +123,22 @@ async def _write(session: Session, tenant_id: str, batch: ImportBatch, stored: S
     await session.all("import_locks", tenant_id=tenant_id, thread_ids=list(locks), run_ids=list(locks.values()))
     await session.all("count_imported_messages", tenant_id=tenant_id, ids=batch.touched_threads())
     await _write_steps(session, tenant_id, batch, plan)
+
+
+async def _write_ties(session: Session, tenant_id: str, batch: ImportBatch) -> None:
+    """Who has which assistants, and who takes part where, of those of whom it is told."""
+    having = {user.id: user.assistant_ids for user in batch.users.values() if user.assistant_ids is not None}
+    taking = {thread.id: thread.participants for thread in batch.threads.values() if thread.participants is not None}
+    for kind, ties in (("user_assistants", having), ("participants", taking)):
+        if ties:
+            await session.all(f"clear_imported_{kind}", tenant_id=tenant_id, ids=list(ties))
+            pairs = [(owner, each) for owner, tied in ties.items() for each in tied]
+            await session.all(
+                f"import_{kind}",
+                tenant_id=tenant_id,
+                owners=[owner for owner, _ in pairs],
+                tied=[each for _, each in pairs],
+            )
 
 
 async def _write_steps(session: Session, tenant_id: str, batch: ImportBatch, plan: CallPlan) -> None:
@@ -150,7 +178,8 @@ def _columns(objects: Iterable[ImportedObject], *, place: int = 0, **more: Any) 
     """Objects as the statements take them, numbered in their order."""
     rows = []
     for number, each in enumerate(objects, place):
-        row = {name: getattr(each, name) for name in _COLUMNS[type(each)] if name not in _APART}
+        apart = _APART.get(type(each), frozenset())
+        row = {name: getattr(each, name) for name in _COLUMNS[type(each)] if name not in apart}
         row |= more
         row["place"] = number
         if isinstance(each, Run):

@@ -14,8 +14,8 @@ def _plain(kind: type[Any], *special: str) -> tuple[str, ...]:
 
 
 _ASSISTANT: Final = _plain(Assistant)
-_THREAD: Final = _plain(Thread)
-_USER: Final = _plain(User)
+_THREAD: Final = _plain(Thread, "participants")
+_USER: Final = _plain(User, "assistant_ids")
 _TOOL: Final = _plain(Tool)
 _MESSAGE: Final = _plain(Message, "status")
 _RUN: Final = _plain(

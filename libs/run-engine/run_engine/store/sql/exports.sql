@@ -11,6 +11,31 @@ WHERE tenant_id = :tenant_id AND (created_at, position) > (:time, :position)
   AND (expires_at IS NULL OR expires_at > (SELECT clock_timestamp()))
 ORDER BY created_at, position LIMIT :limit;
 
+-- name: export_users
+-- The next users in the order of the list, with those of their assistants that are older than a place.
+SELECT u.*, ARRAY(
+    SELECT h.assistant_id FROM user_assistants h
+    JOIN assistants a ON a.tenant_id = h.tenant_id AND a.id = h.assistant_id
+    WHERE h.tenant_id = u.tenant_id AND h.user_id = u.id
+      AND (a.created_at, a.position) <= (:assistants_time, :assistants_position)
+    ORDER BY h.position) AS assistant_ids
+FROM users u
+WHERE u.tenant_id = :tenant_id AND (u.created_at, u.position) > (:time, :position)
+ORDER BY u.created_at, u.position LIMIT :limit;
+
+-- name: export_participants
+-- The users who take part in these threads, in the order of their coming.
+SELECT p.thread_id, u.* FROM thread_participants p
+JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id
+WHERE p.tenant_id = :tenant_id AND p.thread_id = ANY(:thread_ids::text[])
+ORDER BY p.thread_id, p.position;
+
+-- name: export_tools
+-- The next tools in the order of the list.
+SELECT * FROM tools
+WHERE tenant_id = :tenant_id AND (created_at, position) > (:time, :position)
+ORDER BY created_at, position LIMIT :limit;
+
 -- name: export_threads
 -- The next threads in the order of the list.
 SELECT * FROM threads

@@ -70,32 +70,85 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET
     purpose = excluded.purpose, status = excluded.status, status_details = excluded.status_details,
     expires_at = excluded.expires_at;
 
--- name: import_threads!
--- Stores threads as they came. A lock stays: it belongs to a run.
-INSERT INTO threads AS stored (tenant_id, id, created_at, metadata, tool_resources)
-SELECT :tenant_id, x.id, x.created_at, x.metadata, x.tool_resources
-FROM json_to_recordset(:objects::json) AS x (
-    place integer, id text, created_at timestamptz, metadata jsonb, tool_resources json)
+-- name: lock_imported_users
+-- Holds those of these users who are there until the commit.
+SELECT id FROM users WHERE tenant_id = :tenant_id AND id = ANY(:ids::text[]) ORDER BY id FOR KEY SHARE;
+
+-- name: lock_imported_assistants
+-- Holds those of these assistants that are there until the commit.
+SELECT id FROM assistants WHERE tenant_id = :tenant_id AND id = ANY(:ids::text[]) ORDER BY id FOR KEY SHARE;
+
+-- name: import_users!
+-- Stores users as they came.
+INSERT INTO users (tenant_id, id, created_at, name, metadata)
+SELECT :tenant_id, x.id, x.created_at, x.name, x.metadata
+FROM jsonb_to_recordset(:objects::jsonb) AS x (
+    place integer, id text, created_at timestamptz, name text, metadata jsonb)
 ORDER BY x.place
 ON CONFLICT (tenant_id, id) DO UPDATE SET
-    created_at = excluded.created_at, metadata = excluded.metadata, tool_resources = excluded.tool_resources;
+    created_at = excluded.created_at, name = excluded.name, metadata = excluded.metadata;
+
+-- name: clear_imported_user_assistants!
+-- Forgets the assistants of users that an import is about to tell anew.
+DELETE FROM user_assistants WHERE tenant_id = :tenant_id AND user_id = ANY(:ids::text[]);
+
+-- name: import_user_assistants!
+-- Stores which assistants imported users have, in their order.
+INSERT INTO user_assistants (tenant_id, user_id, assistant_id)
+SELECT :tenant_id, x.user_id, x.assistant_id
+FROM unnest(:owners::text[], :tied::text[]) WITH ORDINALITY AS x (user_id, assistant_id, place)
+ORDER BY x.place;
+
+-- name: import_tools!
+-- Stores tools as they came.
+INSERT INTO tools (tenant_id, id, created_at, name, function)
+SELECT :tenant_id, x.id, x.created_at, x.name, x.function
+FROM json_to_recordset(:objects::json) AS x (
+    place integer, id text, created_at timestamptz, name text, function json)
+ORDER BY x.place
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    created_at = excluded.created_at, name = excluded.name, function = excluded.function;
+
+-- name: import_threads!
+-- Stores threads as they came. A lock stays: it belongs to a run.
+INSERT INTO threads AS stored (tenant_id, id, created_at, metadata, tool_resources, title, assistant_id)
+SELECT :tenant_id, x.id, x.created_at, x.metadata, x.tool_resources, x.title, x.assistant_id
+FROM json_to_recordset(:objects::json) AS x (
+    place integer, id text, created_at timestamptz, metadata jsonb, tool_resources json, title text, assistant_id text)
+ORDER BY x.place
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    created_at = excluded.created_at, metadata = excluded.metadata, tool_resources = excluded.tool_resources,
+    title = excluded.title, assistant_id = excluded.assistant_id;
+
+-- name: clear_imported_participants!
+-- Forgets who takes part in threads that an import is about to tell anew.
+DELETE FROM thread_participants WHERE tenant_id = :tenant_id AND thread_id = ANY(:ids::text[]);
+
+-- name: import_participants!
+-- Stores who takes part in imported threads, in their order.
+INSERT INTO thread_participants (tenant_id, thread_id, user_id)
+SELECT :tenant_id, x.thread_id, x.user_id
+FROM unnest(:owners::text[], :tied::text[]) WITH ORDINALITY AS x (thread_id, user_id, place)
+ORDER BY x.place;
 
 -- name: import_messages!
 -- Stores messages as they came.
 INSERT INTO messages AS stored (tenant_id, id, thread_id, created_at, status, incomplete_details, completed_at,
-                                incomplete_at, role, content, assistant_id, run_id, attachments, metadata)
+                                incomplete_at, role, content, assistant_id, run_id, attachments, metadata, sender_id,
+                                tool_calls, tool_call_id)
 SELECT :tenant_id, x.id, x.thread_id, x.created_at, x.status, x.incomplete_details, x.completed_at, x.incomplete_at,
-       x.role, x.content, x.assistant_id, x.run_id, x.attachments, x.metadata
+       x.role, x.content, x.assistant_id, x.run_id, x.attachments, x.metadata, x.sender_id, x.tool_calls, x.tool_call_id
 FROM jsonb_to_recordset(:objects::jsonb) AS x (
     place integer, id text, thread_id text, created_at timestamptz, status text, incomplete_details jsonb,
     completed_at timestamptz, incomplete_at timestamptz, role text, content jsonb, assistant_id text, run_id text,
-    attachments jsonb, metadata jsonb)
+    attachments jsonb, metadata jsonb, sender_id text, tool_calls jsonb, tool_call_id text)
 ORDER BY x.place
 ON CONFLICT (tenant_id, id) DO UPDATE SET
     created_at = excluded.created_at, status = excluded.status, incomplete_details = excluded.incomplete_details,
     completed_at = excluded.completed_at, incomplete_at = excluded.incomplete_at, role = excluded.role,
     content = excluded.content, assistant_id = excluded.assistant_id, run_id = excluded.run_id,
-    attachments = excluded.attachments, metadata = excluded.metadata;
+    attachments = excluded.attachments, metadata = excluded.metadata, sender_id = excluded.sender_id,
+    tool_calls = excluded.tool_calls, tool_call_id = excluded.tool_call_id;
 
 -- name: end_imported_runs!
 -- Ends the stored runs that have ended where they come from, before others become the active run of their thread.

@@ -7,12 +7,12 @@ from typing import Any, Final
 import orjson
 from run_engine.domain.files import File
 from run_engine.domain.imports import ImportedObject
-from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread
+from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Tool, User
 
 from gateway.application.ports import ExportStore
 from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.exchange import Call
-from gateway.entrypoints.http.openai.presenters import assistants, files, messages, runs, steps, threads
+from gateway.entrypoints.http.openai.presenters import assistants, exported, files, runs, steps
 from gateway.entrypoints.http.openai.requests.paging import parameters
 from gateway.entrypoints.http.openai.requests.path_ids import known_form
 
@@ -21,8 +21,10 @@ Page = Sequence[ImportedObject]
 _PRESENTERS: Final[Mapping[type[ImportedObject], Callable[[Any], dict[str, Any]]]] = {
     Assistant: assistants.assistant,
     File: files.file,
-    Thread: threads.thread,
-    Message: messages.message,
+    User: exported.user,
+    Tool: exported.tool,
+    Thread: exported.thread,
+    Message: exported.message,
     Run: runs.run,
     RunStep: steps.step,
 }

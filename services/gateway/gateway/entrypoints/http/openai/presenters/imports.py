@@ -19,6 +19,8 @@ WORDS: Final[Mapping[str, str]] = {
     "run step": "thread.run.step",
 }
 """The API's words for the engine's kinds."""
+MORE_WORDS: Final[Mapping[str, str]] = {"user": "user", "tool": "tool"}
+"""Those that OpenAI's API has no word for: they are counted where there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def report(
     """Return the report. `counts` is by the engine's kinds; `ignored` are fields that nobody here knows, by kind."""
     return {
         "object": "import",
-        "imported": {word: counts.get(kind, 0) for kind, word in WORDS.items()},
+        "imported": {word: counts.get(kind, 0) for kind, word in WORDS.items()}
+        | {word: counts[kind] for kind, word in MORE_WORDS.items() if counts.get(kind)},
         "refused": [each.shown() for each in refused],
         "ignored_fields": {kind: sorted(clip(name) for name in names) for kind, names in sorted(ignored.items())},
     }

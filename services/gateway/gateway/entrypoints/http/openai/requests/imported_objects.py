@@ -15,6 +15,7 @@ from gateway.entrypoints.http.openai.requests.fields import (
     Metadata,
     Model,
     Name,
+    ObjectId,
     Several,
     Temperature,
     TopP,
@@ -110,11 +111,14 @@ class ImportedFile(Imported):
 
 
 class ImportedThread(Imported):
-    """A `thread`."""
+    """A `thread`. Without `participants` those who take part in it still do."""
 
     object: Literal["thread"]
     tool_resources: ToolResources | None = None
     metadata: Metadata | None = None
+    title: LongText | None = None
+    assistant_id: Reference | None = None
+    participants: Several[ObjectId] | None = None
 
     def imported(self, tenant_id: str, given: Given) -> Thread:
         """Return the object to be stored."""
@@ -124,6 +128,9 @@ class ImportedThread(Imported):
             metadata=self.metadata or {},
             tool_resources=given.get("tool_resources"),
             active_run=None,
+            title=self.title,
+            assistant_id=self.assistant_id,
+            participants=None if self.participants is None else tuple(dict.fromkeys(self.participants)),
         )
 
 
@@ -178,8 +185,23 @@ class MessageIncomplete(Body):
     reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
 
 
+class WrittenFunction(Body):
+    """A function as a message of a client names it."""
+
+    name: Identifier
+    arguments: str
+
+
+class WrittenCall(Body):
+    """A call in a message of a client, as chat completions have it."""
+
+    id: ObjectId
+    type: Literal["function"]
+    function: WrittenFunction
+
+
 class ImportedMessage(Imported):
-    """A `thread.message`."""
+    """A `thread.message`, of a tool too."""
 
     object: Literal["thread.message"]
     thread_id: Identifier
@@ -187,12 +209,15 @@ class ImportedMessage(Imported):
     incomplete_details: MessageIncomplete | None = None
     completed_at: Seconds | None = None
     incomplete_at: Seconds | None = None
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "tool"]
     content: Several[Part]
     assistant_id: Reference | None = None
     run_id: Reference | None = None
     attachments: Several[ImportedAttachment] | None = None
     metadata: Metadata | None = None
+    sender_id: Reference | None = None
+    tool_calls: Several[WrittenCall] | None = None
+    tool_call_id: Reference | None = None
 
     def imported(self, tenant_id: str, given: Given) -> Message:
         """Return the object to be stored."""
@@ -210,6 +235,9 @@ class ImportedMessage(Imported):
             run_id=self.run_id,
             attachments=given.get("attachments"),
             metadata=self.metadata or {},
+            sender_id=self.sender_id,
+            tool_calls=given.get("tool_calls"),
+            tool_call_id=self.tool_call_id,
         )
 
 

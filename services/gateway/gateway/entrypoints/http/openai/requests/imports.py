@@ -21,6 +21,7 @@ from gateway.entrypoints.http.openai.requests.imported_objects import (
     ImportedMessage,
     ImportedThread,
 )
+from gateway.entrypoints.http.openai.requests.imported_people import ImportedTool, ImportedUser
 from gateway.entrypoints.http.openai.requests.imported_runs import ImportedRun
 from gateway.entrypoints.http.openai.requests.imported_steps import ImportedStep
 from gateway.entrypoints.http.openai.requests.parsing import no_object, refuse_depth, refuse_nul, unparsable
@@ -32,6 +33,8 @@ MOST_OBJECTS: Final = 10_000
 KINDS: Final[Mapping[str, type[Imported]]] = {
     "assistant": ImportedAssistant,
     "file": ImportedFile,
+    "user": ImportedUser,
+    "tool": ImportedTool,
     "thread": ImportedThread,
     "thread.message": ImportedMessage,
     "thread.run": ImportedRun,
