@@ -28,12 +28,14 @@ up: install ## separate processes on a real Apache Kafka and PostgreSQL (GATEWAY
 test: install ## all tests, with a real PostgreSQL and a real Kafka that the fixtures start
 	$(BIN)/pytest $(TESTS)
 
-check: install ## lint, format, types, imports, contracts
+check: install ## lint, format, types, imports, contracts, manifests, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m message_contracts check
+	$(BIN)/hadolint --config deploy/images/hadolint.yaml deploy/images/*.Dockerfile
+	$(BIN)/pytest --quiet deploy/k8s
 
 bench: install ## runs per second beside the bare pipeline, and streams, on this machine, in one run
 	$(BIN)/python bench/run.py
