@@ -100,6 +100,7 @@ class AllInOne:
                 openai_api_key=model_key,
                 data_dir=settings.data_dir,
                 files_url=settings.files_url,
+                tool_services=settings.tool_services,
                 owlie_keys=None if dialect is None else SecretStr(dialect.keys),
                 owlie_tenant=None if dialect is None else dialect.tenant,
                 owlie_catalogue=courses,

@@ -147,3 +147,12 @@ async def test_pages_of_other_origins_are_not_let_in(front_end: FrontEnd, path: 
     asking = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
     reply = await front_end.http.options(path, headers=asking)
     assert not [name for name in reply.headers if name.startswith("access-control-")]
+
+
+async def test_the_content_of_a_course_outside_of_any_run(front_end: FrontEnd) -> None:
+    path = "/api/tools/get_moodle_course_content"
+    for course_id in ("51589", 51589):
+        content = await front_end.post(path, {"courseid": course_id})
+        assert content["status"] == "success"
+        assert "WH Gebäude C 406" in content["content"]
+    assert await front_end.refused("POST", path, 404, json={"courseid": "50726"}) == "There is no such course."

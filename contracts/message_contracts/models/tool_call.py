@@ -83,7 +83,7 @@ class ToolCallReferenceV1(TypedDict):
 
 
 class ToolCallRequestedV1(TypedDict):
-    """The model called a function of a tool service. Delivered at least once: answer a repeated call with the same answer. Source: run-orchestrator. Subject: tool call id."""
+    """The model called a function of a tool service, or a client did outside of any run. Delivered at least once: answer a repeated call with the same answer. Source: run-orchestrator, or gateway for calls outside of runs, whose run and thread do not exist. Subject: tool call id."""
 
     tool_call: RequestedToolCallV1
     """The call to answer."""

@@ -5,6 +5,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 from event_bus import EventBus
 from file_store import FileStore, open_file_store
@@ -34,6 +35,7 @@ from run_engine.store.opening import open_database
 from gateway.adapters.delta_tail import tails_on
 from gateway.adapters.metrics import RequestMeter, show_listeners
 from gateway.adapters.model_server import OpenAIModelServer
+from gateway.adapters.tool_bus import ToolServicesOnBus
 from gateway.application.answering import Answering
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
@@ -49,6 +51,7 @@ from gateway.application.runs import Runs
 from gateway.application.streams.hub import Hub
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
+from gateway.application.tool_calls import ToolCalls
 from gateway.application.use_cases import UseCases
 from gateway.application.waiting import Waiting
 from gateway.entrypoints.http.agents.surface import agents_surface
@@ -96,7 +99,7 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
 
     def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
         draining = Draining()
-        dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
+        dialects = surfaces(use_cases(engine, settings, stored, hub), settings, tool_calls(engine, settings, bus))
         return HttpServer(
             build_app(
                 dialects,
@@ -192,21 +195,27 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
     )
 
 
-def surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
+def tool_calls(engine: EngineProcess, settings: GatewaySettings, bus: EventBus) -> ToolCalls:
+    """Return what asks tool services outside of runs."""
+    services = ToolServicesOnBus(bus, clock=lambda: datetime.now(UTC))
+    return ToolCalls(services, tenants.Tenants(engine.database), settings.tool_service_names)
+
+
+def surfaces(cases: UseCases, settings: GatewaySettings, tool_calls: ToolCalls | None = None) -> list[Surface]:
     """Return the dialects. Tests serve them without a socket."""
     return [
         *described([openai_surface(cases, settings), transfer_surface(cases)]),
         entities_surface(cases),
         agents_surface(cases, settings),
-        *owlie_surfaces(cases, settings),
+        *owlie_surfaces(cases, settings, tool_calls),
     ]
 
 
-def owlie_surfaces(cases: UseCases, settings: GatewaySettings) -> list[Surface]:
+def owlie_surfaces(cases: UseCases, settings: GatewaySettings, tool_calls: ToolCalls | None) -> list[Surface]:
     """Return the Owlie dialect, which is off without keys."""
     if not settings.owlie_key_list or settings.owlie_tenant is None:
         return []
     most, admission = settings.owlie_requests_per_minute, None
     if most:
         admission = RequestLimit(ClientAddresses(settings.trusted_proxy_list), most, time.monotonic)
-    return [owlie_surface(cases, settings, settings.owlie_tenant, admission)]
+    return [owlie_surface(cases, settings, settings.owlie_tenant, admission, tool_calls)]

@@ -95,6 +95,9 @@ class GatewaySettings(BaseSettings):
     require_beta_header: bool = False
     """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2` (or `=v1`), as OpenAI did. Off, because
     plenty of clients in the field do not send it."""
+    tool_services: str = "moodle"
+    """Names of the tool services that may be asked outside of runs, separated by commas; what others announce is
+    ignored. The orchestrators are told the same."""
     cors_origins: str = ""
     """Origins whose pages may call from a browser, `https://chat.example.org,…`, or `*` for all. None by default: keys
     belong on servers. A front end of the Owlie dialect needs its own origin here."""
@@ -130,6 +133,11 @@ class GatewaySettings(BaseSettings):
     def owlie_key_list(self) -> list[str]:
         """`owlie_keys` as a list."""
         return [] if self.owlie_keys is None else _listed(self.owlie_keys.get_secret_value())
+
+    @property
+    def tool_service_names(self) -> list[str]:
+        """`tool_services` as a list."""
+        return _listed(self.tool_services)
 
     @property
     def cors_origin_list(self) -> list[str]:

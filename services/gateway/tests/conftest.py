@@ -20,7 +20,7 @@ from entities_caller import EntitiesCaller
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import stream_hub, surfaces, use_cases
+from gateway.bootstrap import stream_hub, surfaces, tool_calls, use_cases
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
@@ -269,7 +269,12 @@ NewOwlie = Callable[..., Owlie]
 
 @pytest_asyncio.fixture
 async def new_owlie(
-    caller: Caller, engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub
+    caller: Caller,
+    engine: EngineProcess,
+    settings: GatewaySettings,
+    stored: FileStore,
+    hub: Hub,
+    bus: InProcessBus,
 ) -> AsyncIterator[NewOwlie]:
     """Makes front ends on gateways of their own, which have one key unless they are told otherwise."""
     made: list[Owlie] = []
@@ -277,7 +282,8 @@ async def new_owlie(
 
     def make(*, address: str = "192.0.2.1", **changes: Any) -> Owlie:
         changed = settings.model_copy(update={"owlie_keys": SecretStr(key), "owlie_tenant": caller.tenant, **changes})
-        made.append(Owlie(surfaces(use_cases(engine, changed, stored, hub), changed), changed, address))
+        dialects = surfaces(use_cases(engine, changed, stored, hub), changed, tool_calls(engine, changed, bus))
+        made.append(Owlie(dialects, changed, address))
         return made[-1]
 
     yield make

@@ -1,6 +1,7 @@
 """Puts the dialect together from what `bootstrap` hands in."""
 
 from gateway.application.course_catalogue import CourseCatalogue
+from gateway.application.tool_calls import ToolCalls
 from gateway.application.use_cases import UseCases
 from gateway.entrypoints.http.app import Surface
 from gateway.entrypoints.http.endpoint import Admission, Handlers
@@ -8,6 +9,7 @@ from gateway.entrypoints.http.idempotency import KeyedRequests, KeysItself
 from gateway.entrypoints.http.owlie.access import OwlieDialect
 from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
 from gateway.entrypoints.http.owlie.operations.answers import AnswerOperations
+from gateway.entrypoints.http.owlie.operations.course_content import CourseContentOperations
 from gateway.entrypoints.http.owlie.operations.courses import CourseOperations
 from gateway.entrypoints.http.owlie.operations.files import FileOperations
 from gateway.entrypoints.http.owlie.operations.runs import RunOperations
@@ -17,8 +19,17 @@ from gateway.entrypoints.http.owlie.socket_dialog import OwlieDialog
 from gateway.settings import GatewaySettings
 
 
-def owlie_surface(cases: UseCases, settings: GatewaySettings, tenant_id: str, admission: Admission | None) -> Surface:
-    """Return `/api` and `/ws`, for the things of one tenant. `admission` decides which requests are looked at."""
+def owlie_surface(
+    cases: UseCases,
+    settings: GatewaySettings,
+    tenant_id: str,
+    admission: Admission | None,
+    tool_calls: ToolCalls | None,
+) -> Surface:
+    """Return `/api` and `/ws`, for the things of one tenant. `admission` decides which requests are looked at.
+
+    Without `tool_calls` courses are read within runs alone.
+    """
     ids = EncryptedIds(settings.owlie_key_list)
     questions = Questions(cases.threads, ids, cases.new_ids)
     threads = ThreadOperations(
@@ -34,11 +45,16 @@ def owlie_surface(cases: UseCases, settings: GatewaySettings, tenant_id: str, ad
     answers = AnswerOperations(
         cases.runs, cases.messages, cases.waiting, cases.readings, questions, limit=settings.owlie_wait_seconds
     )
-    courses = CourseOperations(settings.owlie_catalogue or CourseCatalogue(universities={}), ids)
+    catalogue = settings.owlie_catalogue or CourseCatalogue(universities={})
+    courses = CourseOperations(catalogue, ids)
     files = FileOperations(cases.files, cases.new_ids, largest_file=settings.owlie_largest_file)
+    paths = _paths(threads, runs, answers, courses, files)
+    if tool_calls is not None:
+        content = CourseContentOperations(tool_calls, catalogue)
+        paths.append(("/api/tools/get_moodle_course_content", {"POST": KeysItself(content.read)}))
     return Surface(
         OwlieDialect(tenant_id),
-        _paths(threads, runs, answers, courses, files),
+        paths,
         KeyedRequests(cases.idempotency, answers.join),
         prefix="/api/",
         admission=admission,
