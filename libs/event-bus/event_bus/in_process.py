@@ -37,14 +37,23 @@ class InProcessPublisher:
 
 
 class InProcessBus:
-    """See `event_bus.EventBus`. `topics` are declared on top of those of the catalogue."""
+    """See `event_bus.EventBus`. `topics` are declared on top of those of the catalogue.
+
+    Offsets begin at `first_offset`. Give each process a higher one than the process before it can have come to, and a
+    place of that one is known to be gone.
+    """
 
     def __init__(
-        self, topics: Sequence[Topic] = (), *, retries: RetryPolicy | None = None, around: Around = nullcontext
+        self,
+        topics: Sequence[Topic] = (),
+        *,
+        retries: RetryPolicy | None = None,
+        around: Around = nullcontext,
+        first_offset: int = 0,
     ) -> None:
         self._around = around
         self._memberships = Memberships()
-        self._topics = Topics([*catalogue.topics(), *topics])
+        self._topics = Topics([*catalogue.topics(), *topics], first_offset=first_offset)
         self._retries = retries or RetryPolicy()
         self._groups: dict[str, Group] = {}
         self._readers: list[Subscription | Follower | Tail | LogReader] = []

@@ -34,7 +34,8 @@ class Group:
 
     def committed(self, partition: Partition) -> int:
         """Where reading starts."""
-        return self._committed.get(partition, 0)
+        committed = self._committed.get(partition)
+        return self._topics.log(partition).origin if committed is None else committed
 
     def commit(self, offsets: dict[Partition, int]) -> None:
         """Acknowledge everything before these offsets."""

@@ -46,12 +46,14 @@ class Reservation(Protocol):
 class PartitionLog:
     """Records of one partition, by offset. Offsets have gaps where compaction took something away."""
 
-    def __init__(self, partition: Partition, *, compacted: bool, retained: int = RETAINED) -> None:
+    def __init__(self, partition: Partition, *, compacted: bool, retained: int = RETAINED, origin: int = 0) -> None:
         self._partition = partition
+        self.origin = origin
+        """Offset of the first record that there ever was."""
         self._compacted = compacted
         self._retained = retained
         self._records: deque[IncomingRecord] = deque()
-        self.end_offset = 0
+        self.end_offset = origin
         """Offset of the next record."""
 
     @property
@@ -88,12 +90,14 @@ class PartitionLog:
 class TopicLog:
     """The partitions of one topic."""
 
-    def __init__(self, name: str, *, partitions: int, compacted: bool, retained: int = RETAINED) -> None:
+    def __init__(
+        self, name: str, *, partitions: int, compacted: bool, retained: int = RETAINED, origin: int = 0
+    ) -> None:
         self._name = name
         self._turn = 0
         self.partitions = {
-            Partition(name, number): PartitionLog(Partition(name, number), compacted=compacted, retained=retained)
-            for number in range(partitions)
+            partition: PartitionLog(partition, compacted=compacted, retained=retained, origin=origin)
+            for partition in (Partition(name, number) for number in range(partitions))
         }
 
     def partition_of(self, record: OutgoingRecord) -> Partition:
@@ -109,7 +113,8 @@ class TopicLog:
 class Topics:
     """All topics. One comes into being when it is first named, as declared where it is declared."""
 
-    def __init__(self, declared: Iterable[Topic]) -> None:
+    def __init__(self, declared: Iterable[Topic], *, first_offset: int = 0) -> None:
+        self._first_offset = first_offset
         self._declared = {topic.name: topic for topic in declared}
         self._logs: dict[str, TopicLog] = {}
         self.readers: list[Reader] = []
@@ -151,6 +156,7 @@ class Topics:
                 partitions=partitions,
                 compacted=declared is not None and declared.compacted,
                 retained=RETAINED_FOR_ALL if declared is not None and "public" in declared.consumers else RETAINED,
+                origin=self._first_offset,
             )
             self._logs[name] = log
         return log
