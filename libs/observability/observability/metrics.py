@@ -27,7 +27,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-__all__ = ["QUICK", "SLOW", "Counter", "Gauge", "Histogram", "Meters", "Metric", "Samples"]
+__all__ = ["QUICK", "QUICK_OR_LONG", "SLOW", "Counter", "Gauge", "Histogram", "Meters", "Metric", "Samples"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,8 @@ FRESH_SECONDS: Final = 1.0
 
 QUICK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets, in seconds, for what takes milliseconds."""
+QUICK_OR_LONG: Final = (*QUICK, 30.0, 60.0, 300.0)
+"""Buckets, in seconds, for what takes milliseconds unless somebody has to wait for something."""
 SLOW: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Buckets, in seconds, for what waits for models and other people's servers."""
 

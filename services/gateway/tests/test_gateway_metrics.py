@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from event_bus import Outcome, OutgoingRecord, PublishError
 from event_bus.in_process import InProcessBus, InProcessPublisher
 from gateway.adapters.metrics import DURATION, METRICS, REQUESTS, STREAMS, WAITS
 from gateway.bootstrap import build
+from gateway.entrypoints import http as http_entrypoint
 from gateway.entrypoints.service import Gateway
 from gateway.settings import GatewaySettings
 from observability import LOOP_LAG, Heartbeat, Meters
@@ -136,6 +138,15 @@ async def test_requests_are_counted_by_dialect_route_method_and_status(world: Wo
     for label in ("dialect", "route", "method", "status"):
         values = after.labels(REQUESTS, label)
         assert not [value for value in values if thread["id"] in value or "such" in value or "PURGE" in value]
+
+
+async def test_every_dialect_is_named_as_its_folder(world: World) -> None:
+    assert world.gateway._server is not None
+    served = world.gateway._server._server.config.app
+    folders = {path.name for path in Path(http_entrypoint.__file__).parent.iterdir() if path.is_dir()}
+    endpoints = {route.endpoint.__self__ for route in served.routes if hasattr(route.endpoint, "__self__")}
+    named = {endpoint._meter._dialect for endpoint in endpoints if hasattr(endpoint, "_meter")}
+    assert {"openai"} <= named <= folders
 
 
 async def test_runs_in_the_queue_and_how_they_end(world: World) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from observability.metrics import QUICK, Counter, Histogram, Meters, Metric
+from observability.metrics import QUICK_OR_LONG, Counter, Histogram, Meters, Metric
 from observability.process_metrics import PROCESS_METRICS
 from run_engine.outbox.metrics import RELAY_METRICS
 from run_engine.store.metrics import STORE_METRICS
@@ -21,7 +21,7 @@ DURATION: Final = Metric(
     kind="histogram",
     help="Seconds from a request to its reply, or to the beginning of its stream, by dialect, route and method.",
     labels=("dialect", "route", "method"),
-    buckets=QUICK,
+    buckets=QUICK_OR_LONG,
 )
 """What clients wait for."""
 

@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from observability.metrics import QUICK, SLOW, Meters, Metric
+from observability.metrics import QUICK_OR_LONG, SLOW, Meters, Metric
 from observability.process_metrics import BUS_METRICS, PROCESS_METRICS
 from run_engine.outbox.metrics import RELAY_METRICS
 from run_engine.store.metrics import STORE_METRICS
@@ -15,7 +15,7 @@ CLAIM_LATENCY: Final = Metric(
     name="threadworks_run_claim_latency_seconds",
     kind="histogram",
     help="Seconds that a run was queued before it was claimed, at its start and after each round of tools.",
-    buckets=QUICK,
+    buckets=QUICK_OR_LONG,
 )
 """What users wait for before the model is asked."""
 
