@@ -63,7 +63,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """This run has answered, or asks for calls once more, and nobody was there: it went on with its client's outputs."""
+    """This run has answered, or asks for calls again, while nobody waited: it went on with its client's outputs."""
 
     run: Run
 
