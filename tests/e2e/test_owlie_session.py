@@ -1,21 +1,23 @@
 """The session of the seed document, request by request, as the front end of a university's course chat makes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 import pytest_asyncio
+from held_moodle import HeldMoodle, moodle_of
 from installation import Installation
-from owlie_front_end import FrontEnd
+from owlie_front_end import TOKEN, FrontEnd
 
 COURSE = "Tutorinnenqualifizierung"
 JAVA = "was ist java in 3 worten"
 DATES = "was sind die termine für diesen kurs"
-POLLS_SECONDS = 0.01
-"""Much more often than a browser would, for the simulated Moodle answers in milliseconds."""
+POLLS_SECONDS = 0.1
+"""More often than a browser would."""
+ENDED = {"completed", "failed", "cancelled", "expired", "incomplete"}
 
 
 @pytest_asyncio.fixture
@@ -34,25 +36,26 @@ async def assistant(front_end: FrontEnd) -> str:
     return str(found["assistant_id"])
 
 
-async def polled(front_end: FrontEnd, thread: str, run_id: str) -> list[Any]:
-    """What a front end sees of a run until its end: each status once, in order."""
-    seen: list[Any] = []
+@pytest.fixture
+def moodle(installation: Installation) -> Iterator[HeldMoodle]:
+    with moodle_of(installation) as held:
+        yield held
+
+
+async def polled(front_end: FrontEnd, thread: str, run_id: str, *until: str) -> Any:
+    """What a front end sees of a run once it has ended, or has another one of the given statuses."""
     async with asyncio.timeout(60):
-        while True:
-            shown = await front_end.status(thread, run_id)
-            if not seen or shown["status"] != seen[-1]["status"]:
-                seen.append(shown)
-            if shown["status"] in {"completed", "failed", "cancelled", "expired", "incomplete"}:
-                return seen
+        while (shown := await front_end.status(thread, run_id))["status"] not in {*until, *ENDED}:
             await asyncio.sleep(POLLS_SECONDS)
+    return shown
 
 
-async def test_the_session_of_the_seed(front_end: FrontEnd, assistant: str) -> None:
+async def test_the_session_of_the_seed(front_end: FrontEnd, assistant: str, moodle: HeldMoodle) -> None:
     # 1. get new thread
     begun = await front_end.new(assistant)
     thread = begun["thread_id"]
     assert begun["status"] == "queued"
-    assert (await polled(front_end, thread, begun["run_id"]))[-1]["status"] == "completed"
+    assert (await polled(front_end, thread, begun["run_id"]))["status"] == "completed"
     greeting, hidden = await front_end.messages(thread)
     assert (hidden["role"], hidden["hidden"]) == ("user", True)
     assert (greeting["role"], greeting["hidden"]) == ("assistant", False)
@@ -63,18 +66,17 @@ async def test_the_session_of_the_seed(front_end: FrontEnd, assistant: str) -> N
     assert (asked["status"], asked["required_action"], asked["last_error"]) == ("queued", None, None)
 
     # 3. wait and get information of the run
-    seen = await polled(front_end, thread, asked["run_id"])
-    assert seen[-1]["run_id"] == asked["run_id"]
-    assert (seen[-1]["status"], seen[-1]["required_action"], seen[-1]["last_error"]) == ("completed", None, None)
-    assert "requires_action" not in [each["status"] for each in seen]
+    seen = await polled(front_end, thread, asked["run_id"], "requires_action")
+    assert seen["run_id"] == asked["run_id"]
+    assert (seen["status"], seen["required_action"], seen["last_error"]) == ("completed", None, None)
 
-    # Moodle, 1. send moodle related question
+    # Moodle, 1. send moodle related question. Moodle takes its time, as it does.
+    moodle.hold("51589")
     asked = await front_end.ask(thread, DATES, assistant)
 
     # Moodle, 2. get info of the run
-    seen = await polled(front_end, thread, asked["run_id"])
-    assert seen[-1]["status"] == "completed"
-    waiting = next(each for each in seen if each["status"] == "requires_action")
+    waiting = await polled(front_end, thread, asked["run_id"], "requires_action")
+    assert (waiting["run_id"], waiting["status"], waiting["last_error"]) == (asked["run_id"], "requires_action", None)
     assert waiting["required_action"]["type"] == "submit_tool_outputs"
     (call,) = waiting["required_action"]["submit_tool_outputs"]["tool_calls"]
     assert call == {
@@ -84,6 +86,9 @@ async def test_the_session_of_the_seed(front_end: FrontEnd, assistant: str) -> N
     }
     assert call["id"].startswith("call_")
     assert orjson.loads(call["function"]["arguments"]) == {"courseid": "51589"}
+
+    moodle.release()
+    assert (await polled(front_end, thread, asked["run_id"]))["status"] == "completed"
 
     # The message list with the dates.
     messages = await front_end.messages(thread)
@@ -156,3 +161,13 @@ async def test_the_content_of_a_course_outside_of_any_run(front_end: FrontEnd) -
         assert content["status"] == "success"
         assert "WH Gebäude C 406" in content["content"]
     assert await front_end.refused("POST", path, 404, json={"courseid": "50726"}) == "There is no such course."
+
+
+async def test_neither_keys_nor_what_opens_something_is_in_a_log(
+    installation: Installation, front_end: FrontEnd
+) -> None:
+    assert (await front_end.http.get("/api/get_assistant_ids", params={"course_name": COURSE})).status_code == 422
+    logs = installation.logs()
+    assert "/api/threads/{thread_id}" in logs, "there is something to look at"
+    assert (installation.data_dir / "owlie-keys").read_text().strip() not in logs
+    assert TOKEN.search(logs) is None
