@@ -361,6 +361,35 @@ async def test_a_request_with_a_key_has_one_answer(desk: Desk) -> None:
     assert (await answer_of(again))["content"] == "Ja.", "a refusal is not kept"
 
 
+async def test_nobody_waits_for_a_client_that_has_gone(desk: Desk, app: ASGIApp) -> None:
+    await desk.begin("hi")
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"{}", "more_body": False})
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/agents/v1/threads/{desk.thread}/run"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"api-key", desk.caller.key.encode())],
+    }
+    served = asyncio.create_task(app(scope, messages.get, send))  # type: ignore[arg-type] # a coroutine, as all apps are
+    run = await desk.claim()
+    hub = desk.streaming.hub
+    assert hub.listening(text=False) == 1
+    messages.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(served, 10)
+    assert (sent, hub.listening(text=False)) == ([], 0)
+    await desk.finish(run)
+    assert [each["content"] for each in await desk.said()] == ["hi", "Zwei Wochen."], "the run went on"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -18,6 +18,7 @@ from gateway.entrypoints.http.agents import presenters
 from gateway.entrypoints.http.agents.ids import AgentIds
 from gateway.entrypoints.http.agents.requests import Run, parse
 from gateway.entrypoints.http.exchange import Call, Reply
+from gateway.entrypoints.http.presence import while_present
 
 
 class RunOperations:
@@ -47,12 +48,14 @@ class RunOperations:
         thread_id = await self._ids.read(call.tenant_id, "thread", call.values["thread_id"])
         asked = await parse(call, Run)
         if call.once is None:
-            return await self._shown(await self._answered(call.tenant_id, thread_id, asked))
+            run = await while_present(call, self._answered(call.tenant_id, thread_id, asked))
+            return await self._shown(run)
         # The request has a key: what is done once is that a run is started. It is waited for outside of the commit.
         fingerprint = sha256(await call.body()).digest()
         started = await call.once(fingerprint, lambda: self._started(call.tenant_id, thread_id, asked))
         run_id = orjson.loads(started.body)["run_id"]
-        return await self._shown(await self._waiting.for_end(call.tenant_id, thread_id, run_id, self._limit))
+        waiting = self._waiting.for_end(call.tenant_id, thread_id, run_id, self._limit)
+        return await self._shown(await while_present(call, waiting))
 
     async def _answered(self, tenant_id: str, thread_id: str, asked: Run) -> EngineRun:
         while True:
