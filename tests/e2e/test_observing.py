@@ -1,4 +1,5 @@
-"""One trace from a client's request through Kafka (or the in-process bus) to the tool, its Moodle and the model."""
+"""A whole installation is observed: one trace from a client's request through Kafka (or the in-process bus) to the tool
+and the model, what log lines say, and what the ops ports show."""
 
 import asyncio
 import shutil
@@ -12,9 +13,22 @@ import httpx
 import orjson
 import pytest
 import pytest_asyncio
+from gateway.adapters.metrics import METRICS as GATEWAY
+from gateway.adapters.metrics import REQUESTS
 from installation import Installation
+from moodle_tool.adapters.metrics import METRICS as MOODLE
+from moodle_tool.adapters.metrics import MOODLE_REQUESTS
+from observability import Metric
+from observability.process_metrics import CONSUMER_LAG
+from run_engine.outbox.metrics import RUNS_ENDED
+from run_engine.store.metrics import OUTBOX_DEPTH, QUEUE_AGE
+from run_orchestrator.adapters.metrics import CLAIM_LATENCY, MODEL, TOOL_LATENCY
+from run_orchestrator.adapters.metrics import METRICS as ORCHESTRATOR
+from scraped_metrics import Scrape
 from span_receiver import ReceivedSpan, SpanReceiver
 from threadworks import demo
+from threadworks.local_servers.ports import free_port
+from tool_service.metrics import CALLS
 
 CLIENT_SPAN = "b7ad6b7169203331"
 ENDED = {"completed", "failed", "incomplete", "cancelled", "expired"}
@@ -29,7 +43,11 @@ def receiver() -> Iterator[SpanReceiver]:
 @pytest_asyncio.fixture(scope="module", params=["run", "up"])
 async def traced(request: pytest.FixtureRequest, receiver: SpanReceiver) -> AsyncIterator[Installation]:
     data_dir = Path(tempfile.mkdtemp(prefix=f"threadworks-traced-{request.param}-"))
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "THREADWORKS_OPS_PORT": str(free_port()),
+    }
     started = Installation(request.param, data_dir, environment)
     try:
         await started.start()
@@ -115,11 +133,63 @@ async def test_spans_hold_ids_and_neither_texts_nor_secrets(traced: Installation
 async def test_the_log_tells_which_trace_run_and_event_a_line_is_about(traced: Installation) -> None:
     trace = uuid4().hex
     run_id = await ask(traced, f"00-{trace}-{CLIENT_SPAN}-01")
-    lines: list[dict[str, Any]] = [orjson.loads(line) for line in traced.logs().splitlines() if line.startswith("{")]
-    about = [line for line in lines if line.get("trace_id") == trace]
+    about = [line for line in log_lines(traced) if line.get("trace_id") == trace]
     by_action = {line["action"]: line for line in about}
     assert by_action["request"]["request_id"].startswith("req_")
     for action in ("run_claimed", "run_driven", "tool_call_completed", "tool_call_answered"):
         assert by_action[action]["run_id"] == run_id, action
     assert len(by_action["tool_call_completed"]["event_id"]) == len(by_action["tool_call_answered"]["event_id"]) == 36
     assert by_action["tool_call_completed"]["event_id"] != by_action["tool_call_answered"]["event_id"]
+
+
+def log_lines(installation: Installation) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in installation.logs().splitlines() if line.startswith("{")]
+
+
+def ops_ports(installation: Installation) -> dict[int, str]:
+    """The ops ports of all processes, with the service of each."""
+    return {
+        line["ops_port"]: line["service"] for line in log_lines(installation) if line.get("action") == "ops_started"
+    }
+
+
+async def test_every_process_shows_its_health_and_all_of_its_metrics(traced: Installation) -> None:
+    await ask(traced, None)
+    everything = (*GATEWAY, *ORCHESTRATOR, *MOODLE)
+    lists = {"gateway": GATEWAY, "run-orchestrator": ORCHESTRATOR, "moodle-tool": MOODLE, "threadworks-run": everything}
+    services = ops_ports(traced)
+    expected = {"run": ["threadworks-run"], "up": ["gateway", "moodle-tool", "run-orchestrator", "run-orchestrator"]}
+    assert sorted(services.values()) == expected[traced.mode]
+
+    async def scraped() -> dict[str, Scrape]:
+        async with httpx.AsyncClient(timeout=10) as client:
+            pages = {port: await client.get(f"http://127.0.0.1:{port}/metrics") for port in services}
+        return {f"{services[port]} {port}": Scrape(page.text) for port, page in pages.items()}
+
+    async with httpx.AsyncClient(timeout=10) as client:
+        for port in services:
+            for path, told in (("healthz", {"status": "ok"}), ("readyz", {"missing": {}})):
+                reply = await client.get(f"http://127.0.0.1:{port}/{path}")
+                assert (reply.status_code, reply.json()) == (200, told), services[port]
+    for name, page in (await scraped()).items():
+        assert page.missing(lists[name.split()[0]]) == set(), name
+
+    def groups(pages: dict[str, Scrape]) -> int:
+        return len({group for page in pages.values() for group in page.labels(CONSUMER_LAG, "group")})
+
+    def total(pages: dict[str, Scrape], metric: Metric, **labels: str) -> float:
+        return sum(page.value(metric, **labels) for page in pages.values())
+
+    # The end of a topic is known as of the last look at it, ten seconds ago at the most.
+    async with asyncio.timeout(40):
+        pages = await scraped()
+        while any(total(pages, metric) for metric in (QUEUE_AGE, OUTBOX_DEPTH, CONSUMER_LAG)) or groups(pages) < 3:
+            await asyncio.sleep(0.2)
+            pages = await scraped()
+    route = {"dialect": "openai", "route": "/v1/threads/runs", "method": "POST", "status": "200"}
+    asked = total(pages, REQUESTS, **route)
+    assert asked >= 1
+    assert total(pages, RUNS_ENDED, status="completed") == asked
+    assert total(pages, CLAIM_LATENCY) == total(pages, MODEL, outcome="answered") == 2 * asked
+    assert total(pages, TOOL_LATENCY, service="moodle", outcome="completed") == asked
+    assert total(pages, CALLS, outcome="completed") == total(pages, MOODLE_REQUESTS, outcome="ok") == asked
