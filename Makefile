@@ -37,9 +37,10 @@ check: install ## lint, format, types, imports, contracts, manifests, Dockerfile
 	$(BIN)/hadolint --config deploy/images/hadolint.yaml deploy/images/*.Dockerfile
 	$(BIN)/pytest --quiet deploy/k8s
 
-bench: install ## runs per second beside the bare pipeline, and streams, on this machine, in one run
+bench: install ## runs per second beside the bare pipeline, streams, and scaling under load, on this machine, in one run
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/streams.py
+	$(BIN)/python bench/scaling.py
 
 chaos: install ## only the tests that kill processes and servers
 	$(BIN)/pytest tests/chaos
