@@ -1,7 +1,7 @@
 """The relay: everything once in order, whatever fails, and nothing that blocks the rest."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from engine_world import World, answer, user
@@ -36,8 +36,12 @@ async def _soon(_: float) -> None:
     await asyncio.sleep(0.005)
 
 
-def _relay(world: World, bus: Bus, owner: str) -> Relay:
-    return Relay(world.gateway.table, bus.publish, owner=owner, pause=_soon)
+async def _never(_: float) -> None:
+    await asyncio.Event().wait()
+
+
+def _relay(world: World, bus: Bus, owner: str, pause: Callable[[float], Awaitable[None]] = _soon) -> Relay:
+    return Relay(world.gateway.table, bus.publish, owner=owner, pause=pause)
 
 
 async def test_what_is_committed_is_published_in_order_and_forgotten(world: World) -> None:
@@ -85,7 +89,7 @@ async def test_older_rows_of_the_thread_go_first_whoever_owns_them(world: World)
 
 async def test_what_nobody_waits_for_goes_with_the_next_of_its_thread(world: World) -> None:
     bus = Bus()
-    relay = _relay(world, bus, world.gateway.name)
+    relay = _relay(world, bus, world.gateway.name, _never)  # finds nothing by looking
     worker = await world.live_worker()
     await relay.start()
     run = await world.claimed(worker)
@@ -103,7 +107,7 @@ async def test_what_nobody_waits_for_goes_with_the_next_of_its_thread(world: Wor
 
 async def test_what_nobody_waits_for_goes_by_itself_in_the_end(world: World) -> None:
     bus = Bus()
-    relay = _relay(world, bus, world.gateway.name)
+    relay = _relay(world, bus, world.gateway.name, _never)  # finds nothing by looking
     await relay.start()
     run = await world.start_run()
     relay.poke_within(world.gateway.outbox_ids, 0.01)
@@ -116,7 +120,7 @@ async def test_what_nobody_waits_for_goes_by_itself_in_the_end(world: World) -> 
 
 async def test_a_stop_waits_for_nothing_that_nobody_waits_for(world: World) -> None:
     bus = Bus()
-    relay = _relay(world, bus, world.gateway.name)
+    relay = _relay(world, bus, world.gateway.name, _never)  # finds nothing by looking
     await relay.start()
     await world.start_run()
     relay.poke_within(world.gateway.outbox_ids, 3600)
