@@ -7,7 +7,9 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import orjson
 import psutil
 from openai import AsyncOpenAI
 from threadworks import demo
@@ -95,6 +97,15 @@ class Installation:
         """Everything that any part has written."""
         files = [self.data_dir / "installation.log", *sorted(self.data_dir.glob("logs/*.log"))]
         return "\n".join([*self.output, *(file.read_text(errors="replace") for file in files if file.exists())])
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Everything that any part has written in JSON."""
+        return [orjson.loads(line) for line in self.logs().splitlines() if line.startswith("{")]
+
+    def ops_ports(self) -> dict[int, str]:
+        """The ops ports that processes have opened, with the service of each."""
+        opened = (line for line in self.log_lines() if line.get("action") == "ops_started")
+        return {line["ops_port"]: line["service"] for line in opened}
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Asks for the end as a terminal or Kubernetes does; gives the exit code."""

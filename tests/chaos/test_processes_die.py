@@ -5,9 +5,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 from driven_where import claims_of, driver_of
 from held_model import HeldModel
-from installation import StartUp
+from installation import Installation, StartUp
 from moodle_simulator.server import MoodleSimulator
 from openai import AsyncOpenAI, InternalServerError
 from openai.types.beta.threads import Run
@@ -161,11 +162,23 @@ async def test_kafka_is_away_for_twenty_seconds(start_up: StartUp, own_kafka: Lo
     while not came_back.done():
         runs.append(await ask(client))
         await asyncio.wait({came_back}, timeout=2)
+        assert await refused(installation) == set(), "an outage of Kafka must not take every process away"
     await came_back
     assert len(runs) > 10
     for run in runs:
         await completed(client, run, 120)
         await check_answered_once(client, run)
+
+
+async def refused(installation: Installation) -> set[str]:
+    """The services that say they are not ready, or not alive."""
+    said = set()
+    async with httpx.AsyncClient(timeout=5) as http:
+        for port, service in installation.ops_ports().items():
+            for path in ("readyz", "healthz"):
+                if (await http.get(f"http://127.0.0.1:{port}/{path}")).status_code != httpx.codes.OK:
+                    said.add(f"{service} {path}")
+    return said
 
 
 async def _start_again(server: LocalKafka | LocalPostgres, seconds: float) -> None:

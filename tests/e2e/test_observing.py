@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -133,7 +132,7 @@ async def test_spans_hold_ids_and_neither_texts_nor_secrets(traced: Installation
 async def test_the_log_tells_which_trace_run_and_event_a_line_is_about(traced: Installation) -> None:
     trace = uuid4().hex
     run_id = await ask(traced, f"00-{trace}-{CLIENT_SPAN}-01")
-    about = [line for line in log_lines(traced) if line.get("trace_id") == trace]
+    about = [line for line in traced.log_lines() if line.get("trace_id") == trace]
     by_action = {line["action"]: line for line in about}
     assert by_action["request"]["request_id"].startswith("req_")
     for action in ("run_claimed", "run_driven", "tool_call_completed", "tool_call_answered"):
@@ -142,22 +141,11 @@ async def test_the_log_tells_which_trace_run_and_event_a_line_is_about(traced: I
     assert by_action["tool_call_completed"]["event_id"] != by_action["tool_call_answered"]["event_id"]
 
 
-def log_lines(installation: Installation) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in installation.logs().splitlines() if line.startswith("{")]
-
-
-def ops_ports(installation: Installation) -> dict[int, str]:
-    """The ops ports of all processes, with the service of each."""
-    return {
-        line["ops_port"]: line["service"] for line in log_lines(installation) if line.get("action") == "ops_started"
-    }
-
-
 async def test_every_process_shows_its_health_and_all_of_its_metrics(traced: Installation) -> None:
     await ask(traced, None)
     everything = (*GATEWAY, *ORCHESTRATOR, *MOODLE)
     lists = {"gateway": GATEWAY, "run-orchestrator": ORCHESTRATOR, "moodle-tool": MOODLE, "threadworks-run": everything}
-    services = ops_ports(traced)
+    services = traced.ops_ports()
     expected = {"run": ["threadworks-run"], "up": ["gateway", "moodle-tool", "run-orchestrator", "run-orchestrator"]}
     assert sorted(services.values()) == expected[traced.mode]
 
