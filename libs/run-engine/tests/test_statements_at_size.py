@@ -220,7 +220,11 @@ NEW_THREAD = {
             },
             50,
         ),
-        ("claim_run", {"worker": "x", "tenant_id": "t", "run_id": "run_14999"}, 20),
+        (
+            "claim_run",
+            {"worker": "x", "tenant_id": "t", "run_id": "run_14999", "messages": 50, "most_bytes": 65_536},
+            200,
+        ),
         ("find_key", {"digest": b"x"}, 1),
         ("kept_reply", {"tenant_id": "t", "name": b"x"}, 1),
     ],

@@ -175,6 +175,9 @@ class Run:
     """Of a run that was claimed just now: how long it was queued."""
     traceparent: str | None = None
     """Of a run that was claimed just now: the trace that it was begun in, if it was."""
+    newest_messages: tuple[Message, ...] | None = None
+    """Of a run that was claimed just now: the newest messages of its thread, newest first; None where they have to be
+    read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

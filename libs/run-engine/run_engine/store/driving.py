@@ -22,6 +22,9 @@ from run_engine.store.writer import BEGUN_WITHIN, Writer
 LONGEST_TIMEOUT: Final = 86_400.0
 """Seconds that a call waits for its service at the most, whatever the service announced."""
 
+MOST_BYTES_OF_A_CLAIM: Final = 65_536
+"""Bytes of messages that come along with a claim at the most: it holds the run's lock while it reads them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -51,14 +54,30 @@ class Driving:
         self._database = database
         self._writer = writer
 
-    async def claim(self, tenant_id: str, run_id: str) -> Run | None:
-        """Takes a queued run; None when there is nothing to take (another worker has it, or it ended or expired)."""
-        row = await self._database.one("claim_run", worker=self._writer.owner, tenant_id=tenant_id, run_id=run_id)
+    async def claim(self, tenant_id: str, run_id: str, *, messages: int = 0) -> Run | None:
+        """Takes a queued run; None when there is nothing to take (another worker has it, or it ended or expired).
+
+        So many of the newest messages of its thread come along, unless they are too many bytes.
+        """
+        row = await self._database.one(
+            "claim_run",
+            worker=self._writer.owner,
+            tenant_id=tenant_id,
+            run_id=run_id,
+            messages=messages,
+            most_bytes=MOST_BYTES_OF_A_CLAIM,
+        )
         if row is None:
             return None
         self._writer.committed(row["outbox_ids"], within=BEGUN_WITHIN)
-        told = {name: row[name] for name in ("claim_event", "queued_seconds", "traceparent")}
-        return replace(rows.run(row), **told)
+        newest = row["newest_messages"]
+        return replace(
+            rows.run(row),
+            claim_event=row["claim_event"],
+            queued_seconds=row["queued_seconds"],
+            traceparent=row["traceparent"],
+            newest_messages=None if newest is None else tuple(map(rows.message_in_json, newest)),
+        )
 
     async def open_step(self, run: Run, step_id: str, message_id: str | None) -> StoredEvent | None:
         """Begins a step in the open, for those who stream the run: one that writes the message, or calls tools if None.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, Final
 
 from run_engine.domain.objects import Assistant, Message, Run, RunStep, Thread, Tool, ToolCall, Usage, User
@@ -18,9 +19,9 @@ _THREAD: Final = _plain(Thread, "participants")
 _USER: Final = _plain(User, "assistant_ids")
 _TOOL: Final = _plain(Tool)
 _MESSAGE: Final = _plain(Message, "status")
-_RUN: Final = _plain(
-    Run, "status", "usage", "required_calls", "stream_slots", "claim_event", "queued_seconds", "traceparent"
-)
+_MESSAGE_TIMES: Final = ("created_at", "completed_at", "incomplete_at")
+_OF_A_CLAIM: Final = ("claim_event", "queued_seconds", "traceparent", "newest_messages")
+_RUN: Final = _plain(Run, "status", "usage", "required_calls", "stream_slots", *_OF_A_CLAIM)
 _STEP: Final = _plain(RunStep, "status", "usage", "tool_calls", "other_calls")
 
 
@@ -47,6 +48,12 @@ def tool(row: Row) -> Tool:
 def message(row: Row) -> Message:
     """A message from a row of `messages`."""
     return Message(status=MessageStatus(row["status"]), **{name: row[name] for name in _MESSAGE})
+
+
+def message_in_json(row: Row) -> Message:
+    """A message from a row of `messages` that came as JSON with another row."""
+    times = {name: None if row[name] is None else datetime.fromisoformat(row[name]) for name in _MESSAGE_TIMES}
+    return message({**row, **times})
 
 
 def run(row: Row, required_calls: Sequence[Any] | None = None) -> Run:

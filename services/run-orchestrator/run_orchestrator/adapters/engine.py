@@ -28,7 +28,7 @@ class EngineRunStore:
 
     async def claim(self, tenant_id: str, run_id: str) -> Run | None:
         """Takes a queued run; None when there is nothing to take."""
-        run = await self._driving.claim(tenant_id, run_id)
+        run = await self._driving.claim(tenant_id, run_id, messages=PAGE)
         if run is not None and run.queued_seconds is not None:
             self._meter.claimed(run.queued_seconds)
         return run
@@ -38,10 +38,17 @@ class EngineRunStore:
         return await self._driving.queued(limit)
 
     async def history(self, run: Run, *, messages: int, characters: int) -> Sequence[Message]:
-        """The newest messages of the run's thread, newest first, read page by page until either bound is reached."""
+        """The newest messages of the run's thread, newest first, read page by page until either bound is reached.
+
+        The first page is what the run has come with, if it has.
+        """
         found: list[Message] = []
-        room = characters
-        page: Sequence[Message] = await self._messages.latest(run.tenant_id, run.thread_id, min(messages, PAGE))
+        room, first = characters, min(messages, PAGE)
+        page: Sequence[Message]
+        if run.newest_messages is None:
+            page = await self._messages.latest(run.tenant_id, run.thread_id, first)
+        else:
+            page = run.newest_messages[:first]
         while page:
             for message in page:
                 room -= weight(message)

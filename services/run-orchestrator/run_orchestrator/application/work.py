@@ -137,8 +137,9 @@ class Work:
                     return end_of(failure)
                 await telling.abandon()
                 if telling.message_done:
-                    # The model need not say again what it has said.
-                    steps = list(await self._patience.read(lambda: self._store.steps(run)))
+                    # The model need not say again what it has said. That is in the thread now.
+                    run = replace(run, newest_messages=None)
+                    steps = await self._all_steps(run)
                     asked = await self._prompt(run, steps)
                 await self._pause(wait)
 
@@ -166,6 +167,9 @@ class Work:
         # Queued and claimed, and nothing else yet: there are no steps, and most runs need one statement less.
         if run.seq <= _SEQ_OF_THE_FIRST_CLAIM:
             return []
+        return await self._all_steps(run)
+
+    async def _all_steps(self, run: Run) -> list[RunStep]:
         return list(await self._patience.read(lambda: self._store.steps(run)))
 
     async def _ask(self, asked: Fitted, telling: Telling) -> Reply:
