@@ -6,6 +6,7 @@ a tool call.
 """
 
 import os
+import threading
 from collections.abc import Mapping
 from contextvars import Token
 from types import TracebackType
@@ -43,6 +44,8 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
     "producer": SpanKind.PRODUCER,
     "consumer": SpanKind.CONSUMER,
 }
+STOP_SECONDS: Final = 3.0
+"""Longest wait for the last spans to be exported at the end of the process."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -64,10 +67,13 @@ class Tracing:
         return self._provider is not None
 
     def stop(self) -> None:
-        """Export what is left, and make no more spans. Blocks for a few seconds at the most."""
+        """Export what is left, and make no more spans. Blocks for three seconds at the most."""
         _Spans.tracer = None
         if self._provider is not None:
-            self._provider.shutdown()
+            # A collector that is away would be tried again for ten seconds, and the process has no time for that.
+            ending = threading.Thread(target=self._provider.shutdown, name="tracing-stop", daemon=True)
+            ending.start()
+            ending.join(STOP_SECONDS)
             self._provider = None
 
 

@@ -11,7 +11,7 @@ import structlog
 from observability import configure_logging
 from observability.log_context import LogContext
 from observability.trace_context import current_traceparent, readable
-from observability.tracing import Span, configure_tracing, span, span_of, spans_are_made
+from observability.tracing import STOP_SECONDS, Span, configure_tracing, span, span_of, spans_are_made
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -63,6 +63,28 @@ async def test_a_process_without_spans_does_not_load_what_makes_them() -> None:
     program = f"{tried}; print('opentelemetry.sdk' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     assert (await process.communicate())[0] == b"False\n"
+
+
+async def test_a_collector_that_does_not_answer_holds_up_no_process() -> None:
+    program = """
+import socket, time
+from observability.tracing import configure_tracing, span
+listener = socket.create_server(("127.0.0.1", 0))
+import os
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+tracing = configure_tracing("test")
+with span("one"):
+    pass
+began = time.monotonic()
+tracing.stop()
+print(time.monotonic() - began)
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0
+    assert float(said.splitlines()[-1]) < STOP_SECONDS + 2
 
 
 def test_without_spans_a_trace_that_was_sent_is_passed_on() -> None:
