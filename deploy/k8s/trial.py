@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
@@ -67,6 +68,10 @@ def try_overlay(overlay: str) -> None:
     say(f"{overlay}: available: {', '.join(sorted(each['metadata']['name'] for each in get('deployment')))}")
     refuses_what_is_not_restricted()
     say(f"{overlay}: a pod that is not restricted is refused")
+    for replicas in ("1", "0"):
+        kubectl("scale", "deployment/operator", f"--replicas={replicas}", *in_namespace())
+        kubectl("rollout", "status", "deployment/operator", *in_namespace(), f"--timeout={PATIENCE}")
+    say(f"{overlay}: the operator's place was woken and put to sleep again")
     kubectl("apply", "--server-side", "--kustomize", str(HERE / "overlays" / overlay))
     say(f"{overlay}: applied a second time, also over the number of replicas that somebody else has set")
     try_rollout(overlay)
@@ -141,23 +146,25 @@ def watched() -> Iterator[list[Object]]:
     """Collect every state that the budgets and the Deployments of the services go through inside."""
     seen: list[Object] = []
     program = Path(sys.executable).with_name("kubectl")
-    kinds = "poddisruptionbudgets,deployments"
-    watching = [
-        subprocess.Popen(
-            [program, "get", kind, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for kind in kinds.split(",")
-    ]
-    try:
-        yield seen
-        time.sleep(1)  # what has happened is told a moment later
-    finally:
-        for each in watching:
-            each.terminate()
-            out, _ = each.communicate()
-            seen += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / kind for kind in ("poddisruptionbudgets", "deployments")]
+        watching = [
+            subprocess.Popen(
+                [program, "get", file.name, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"],
+                stdout=file.open("wb"),
+            )
+            for file in files
+        ]
+        try:
+            yield seen
+            time.sleep(1)  # what has happened is told a moment later
+        finally:
+            for each in watching:
+                each.terminate()
+                each.wait()
+            # The last line may have been cut.
+            lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+            seen += [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def check(seen: list[Object], *, gateways: int) -> str:
