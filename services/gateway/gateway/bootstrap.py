@@ -18,6 +18,7 @@ from run_engine.store import (
     assistants,
     conversations,
     exports,
+    feed_key,
     files,
     imports,
     messages,
@@ -33,6 +34,7 @@ from run_engine.store.idempotency import IdempotencyKeys
 from run_engine.store.opening import open_database
 
 from gateway.adapters.delta_tail import tails_on
+from gateway.adapters.event_log import logs_on, public_topics
 from gateway.adapters.metrics import RequestMeter, show_listeners
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.adapters.tool_bus import ToolServicesOnBus
@@ -40,6 +42,8 @@ from gateway.application.answering import Answering
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.course_assistants import make_missing
+from gateway.application.event_feed.feed import EventFeed
+from gateway.application.event_feed.places import SealedPlaces
 from gateway.application.exchanges import Exchanges
 from gateway.application.file_sweeping import FileSweeping
 from gateway.application.files import Files
@@ -60,6 +64,7 @@ from gateway.entrypoints.http.client_address import ClientAddresses
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.entities.surface import entities_surface
 from gateway.entrypoints.http.openai.document.surface import described
+from gateway.entrypoints.http.openai.event_feed import event_feed_surface
 from gateway.entrypoints.http.openai.refusals import HEAD_TOO_LARGE, MALFORMED
 from gateway.entrypoints.http.openai.surface import openai_surface
 from gateway.entrypoints.http.openai.transfer import transfer_surface
@@ -97,9 +102,13 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
             meters=meters,
         )
 
-    def make_server(engine: EngineProcess, hub: Hub) -> HttpServer:
+    def make_feed(engine: EngineProcess) -> EventFeed:
+        return event_feed(engine, bus)
+
+    def make_server(engine: EngineProcess, hub: Hub, feed: EventFeed) -> HttpServer:
         draining = Draining()
-        dialects = surfaces(use_cases(engine, settings, stored, hub), settings, tool_calls(engine, settings, bus))
+        cases = use_cases(engine, settings, stored, hub)
+        dialects = surfaces(cases, settings, tool_calls(engine, settings, bus), feed)
         return HttpServer(
             build_app(
                 dialects,
@@ -128,7 +137,14 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
     async def prepare(engine: EngineProcess) -> None:
         await prepare_courses(engine, settings)
 
-    return Gateway(open_engine, make_hub, make_server, make_sweeping, prepare)
+    return Gateway(
+        open_engine=open_engine,
+        make_hub=make_hub,
+        make_feed=make_feed,
+        make_server=make_server,
+        make_sweeping=make_sweeping,
+        prepare=prepare,
+    )
 
 
 async def prepare_courses(engine: EngineProcess, settings: GatewaySettings) -> None:
@@ -201,10 +217,20 @@ def tool_calls(engine: EngineProcess, settings: GatewaySettings, bus: EventBus) 
     return ToolCalls(services, tenants.Tenants(engine.database), settings.tool_service_names)
 
 
-def surfaces(cases: UseCases, settings: GatewaySettings, tool_calls: ToolCalls | None = None) -> list[Surface]:
-    """Return the dialects. Tests serve them without a socket."""
+def event_feed(engine: EngineProcess, bus: EventBus) -> EventFeed:
+    """Return the feed of public events, which reads the bus while somebody listens."""
+    public = public_topics()
+    places = SealedPlaces(feed_key.FeedKey(engine.database), tuple(topic.name for topic in public))
+    return EventFeed(logs_on(bus), places, frozenset(type_ for topic in public for type_ in topic.message_types))
+
+
+def surfaces(
+    cases: UseCases, settings: GatewaySettings, tool_calls: ToolCalls | None = None, feed: EventFeed | None = None
+) -> list[Surface]:
+    """Return the dialects. Tests serve them without a socket, and where they follow no events without the feed."""
+    feeds = [] if feed is None else [event_feed_surface(cases.authentication, feed)]
     return [
-        *described([openai_surface(cases, settings), transfer_surface(cases)]),
+        *described([openai_surface(cases, settings), transfer_surface(cases), *feeds]),
         entities_surface(cases),
         agents_surface(cases, settings),
         *owlie_surfaces(cases, settings, tool_calls),

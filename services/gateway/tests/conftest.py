@@ -19,8 +19,9 @@ from engine_world import Worker
 from entities_caller import EntitiesCaller
 from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
+from gateway.application.event_feed.feed import EventFeed
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import stream_hub, surfaces, tool_calls, use_cases
+from gateway.bootstrap import event_feed, stream_hub, surfaces, tool_calls, use_cases
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
@@ -174,6 +175,14 @@ async def hub(engine: EngineProcess, bus: InProcessBus) -> AsyncIterator[Hub]:
     await hub.stop()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def feed(engine: EngineProcess, bus: InProcessBus) -> AsyncIterator[EventFeed]:
+    """The feed of public events, on the same bus."""
+    feed = event_feed(engine, bus)
+    yield feed
+    await feed.stop()
+
+
 @pytest.fixture(scope="session")
 def settings(migrated_url: str, tmp_path_factory: pytest.TempPathFactory) -> GatewaySettings:
     return GatewaySettings(
@@ -192,8 +201,8 @@ def stored(settings: GatewaySettings) -> FileStore:
 
 
 @pytest.fixture(scope="session")
-def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> ASGIApp:
-    dialects = surfaces(use_cases(engine, settings, stored, hub), settings)
+def app(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub, feed: EventFeed) -> ASGIApp:
+    dialects = surfaces(use_cases(engine, settings, stored, hub), settings, feed=feed)
     return build_app(dialects, largest_body=settings.largest_body, draining=Draining())
 
 

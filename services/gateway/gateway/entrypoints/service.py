@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from run_engine.process import EngineProcess
 
+from gateway.application.event_feed.feed import EventFeed
 from gateway.application.file_sweeping import FileSweeping
 from gateway.application.streams.hub import Hub
 from gateway.entrypoints.http.server import FAREWELL_SECONDS, FINISH_SECONDS, HttpServer
@@ -18,6 +19,8 @@ STOP_SECONDS: Final = 15.0
 """For everything after the drain: publishing what is pending, ending the lease, closing the pool."""
 HUB_SECONDS: Final = 3.0
 """Of these, for giving back the slot of the streams. One that is not given back is free when the lease has ended."""
+FEED_SECONDS: Final = 2.0
+"""Of these, for closing what reads events: it holds nothing that anybody would miss."""
 GIVING_UP_SECONDS: Final = 2.0
 """So long before the end of the drain the streams that are left are ended."""
 DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
@@ -27,16 +30,18 @@ DRAIN_SECONDS: Final = FAREWELL_SECONDS + FINISH_SECONDS
 class Gateway:
     """Serves from `start()`, on a started bus, to `stop()`. Made inside the event loop that it runs in.
 
-    `open_engine` waits for the database; `make_hub` makes what keeps streams going on it, `make_server` makes the HTTP
-    server, `make_sweeping` what deletes bytes that are nobody's. `prepare` stores what has to be there before it
-    listens.
+    `open_engine` waits for the database; `make_hub` makes what keeps streams going on it, `make_feed` the feed of
+    public events, `make_server` the HTTP server, `make_sweeping` what deletes bytes that are nobody's. `prepare` stores
+    what has to be there before it listens.
     """
 
     def __init__(
         self,
+        *,
         open_engine: Callable[[], Awaitable[EngineProcess]],
         make_hub: Callable[[EngineProcess], Hub],
-        make_server: Callable[[EngineProcess, Hub], HttpServer],
+        make_feed: Callable[[EngineProcess], EventFeed],
+        make_server: Callable[[EngineProcess, Hub, EventFeed], HttpServer],
         make_sweeping: Callable[[EngineProcess], FileSweeping],
         prepare: Callable[[EngineProcess], Awaitable[None]],
     ) -> None:
@@ -44,11 +49,13 @@ class Gateway:
         """Resolves with the cause when the gateway has died for good."""
         self._open_engine = open_engine
         self._make_hub = make_hub
+        self._make_feed = make_feed
         self._make_server = make_server
         self._make_sweeping = make_sweeping
         self._prepare = prepare
         self._engine: EngineProcess | None = None
         self._hub: Hub | None = None
+        self._feed: EventFeed | None = None
         self._server: HttpServer | None = None
         self._sweeping: FileSweeping | None = None
         self._missing: str | None = "not started"
@@ -68,7 +75,8 @@ class Gateway:
         # The slot of the streams is leased by the liveness row of the engine, which is there now.
         self._hub = self._make_hub(self._engine)
         self._hub.start()
-        self._server = self._make_server(self._engine, self._hub)
+        self._feed = self._make_feed(self._engine)
+        self._server = self._make_server(self._engine, self._hub, self._feed)
         serving = await self._server.start()
         serving.add_done_callback(self._served)
         self._sweeping = self._make_sweeping(self._engine)
@@ -86,14 +94,21 @@ class Gateway:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HUB_SECONDS):
                     await self._hub.stop()
+        if self._feed is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FEED_SECONDS):
+                    await self._feed.stop()
         if self._sweeping is not None:
             await self._sweeping.stop()
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            async with asyncio.timeout(STOP_SECONDS - HUB_SECONDS):
+            async with asyncio.timeout(STOP_SECONDS - HUB_SECONDS - FEED_SECONDS):
                 await engine.stop()
 
     async def _drain(self, server: HttpServer) -> None:
+        # The feed has no end of its own, so its subscribers are sent elsewhere at once.
+        if self._feed is not None:
+            self._feed.end()
         # Streams that are still there when the time is over get a word of farewell instead of a broken connection.
         hub = self._hub
         giving_up = None

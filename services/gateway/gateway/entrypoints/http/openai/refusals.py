@@ -25,6 +25,7 @@ from run_engine.errors import (
     WrongOutputs,
 )
 
+from gateway.application.event_feed.feed import FeedEnds, TooManySubscribers
 from gateway.application.ports import ModelServerAway
 from gateway.application.streams.hub import StreamsEnd
 from gateway.entrypoints.http.body import BodyTooLarge, FileTooLarge
@@ -92,7 +93,8 @@ def refusal_of(error: Exception, method: str, path: str) -> Refusal:
             message = f"The request body is too large: at most {limit} bytes are accepted."
             return Refusal(413, message, code="request_too_large")
         case _:
-            return _engine_refusal(error) or _file_refusal(error) or _key_refusal(error) or _UNEXPECTED
+            found = _engine_refusal(error) or _file_refusal(error) or _key_refusal(error) or _feed_refusal(error)
+            return found or _UNEXPECTED
 
 
 def _engine_refusal(error: Exception) -> Refusal | None:
@@ -145,6 +147,22 @@ def _engine_refusal(error: Exception) -> Refusal | None:
                 code="service_unavailable",
             )
     return refusal
+
+
+def _feed_refusal(error: Exception) -> Refusal | None:
+    match error:
+        case TooManySubscribers(most=most):
+            message = f"Too many streams of events: there may be {most} at once. Close one, or try again later."
+            return Refusal(429, message, code="too_many_subscribers", headers=((b"retry-after", b"5"),))
+        case FeedEnds():
+            return Refusal(
+                503,
+                "The server shuts down. Connect again, with the id of the last event that you have.",
+                kind="server_error",
+                code="service_unavailable",
+                headers=((b"retry-after", b"1"),),
+            )
+    return None
 
 
 def _key_refusal(error: Exception) -> Refusal | None:

@@ -21,6 +21,8 @@ class Content:
     media_type: str = JSON
     one_of_many: bool = False
     """`kind` is that of one line or one event; there are any number of them."""
+    title: str = "StreamEvent"
+    """Of events: the name of what each of them is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

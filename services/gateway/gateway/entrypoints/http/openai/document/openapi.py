@@ -120,7 +120,7 @@ def _responses(method: str, told: Operation, schemas: Schemas) -> dict[str, Any]
 
 def _media(told: Content, schemas: Schemas) -> dict[str, Any]:
     if told.one_of_many:
-        each = schemas.events(told.kind) if told.media_type == EVENTS else schemas.of(told.kind)
+        each = schemas.events(told.kind, told.title) if told.media_type == EVENTS else schemas.of(told.kind)
         return {"schema": {"type": "string"}, EACH: each}
     media = {"schema": schemas.of(told.kind)}
     if told.media_type == FORM:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from gateway.entrypoints.http.openai.document.description import BYTES, EVENTS, FORM, LINES, Content, Operation
+from gateway.entrypoints.http.openai.document.events import EVENT_FEED
 from gateway.entrypoints.http.openai.document.objects import (
     AssistantDeleted,
     AssistantFileDeleted,
@@ -28,6 +29,7 @@ from gateway.entrypoints.http.openai.document.parameters import (
     LAST_EVENT,
     OF_RUN,
     OF_THREAD,
+    OF_TYPE,
     PAGE,
     RANGE,
     WITH_METADATA,
@@ -232,6 +234,16 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
             summary="Everything, or one thread, in lines that import takes back. For keys of admins.",
             parameters=(OF_THREAD,),
             reply=Content(Exported, LINES, one_of_many=True),
+            extension=True,
+        ),
+    },
+    "/v1/events": {
+        "GET": Operation(
+            id="followEvents",
+            summary="Follow all public events from now on, or from behind an event. For keys with the scope `events`.",
+            parameters=(OF_TYPE, OF_THREAD, *LAST_EVENT),
+            reply=Content(EVENT_FEED, EVENTS, one_of_many=True, title="FeedEvent"),
+            refusals={HTTPStatus.TOO_MANY_REQUESTS: ErrorResponse},
             extension=True,
         ),
     },

@@ -50,6 +50,12 @@ LAST_EVENT: Final = (
     Parameter(name="Last-Event-ID", description="The `id` of the last event that was seen.", place="header"),
     Parameter(name="last_event_id", description="The same, for clients that cannot set the header."),
 )
+OF_TYPE: Final = Parameter(
+    name="type",
+    description="Only events of this type (`threadworks.run.completed.v1`, `run.completed`) or of this entity "
+    "(`run.*`); may be repeated.",
+    schema={"type": "array", "items": {"type": "string"}},
+)
 WITH_METADATA: Final = Parameter(
     name="metadata",
     description="Pairs that the threads have, as `metadata[key]=value`.",

@@ -26,7 +26,7 @@ class Schemas:
             self._known[kind] = self._made(kind)
         return self._known[kind]
 
-    def events(self, stream: Mapping[str, Any]) -> Schema:
+    def events(self, stream: Mapping[str, Any], title: str) -> Schema:
         """Return the schema of a stream's events, from the type of each one's data by its name."""
         events = [
             {
@@ -36,7 +36,7 @@ class Schemas:
             }
             for name, kind in stream.items()
         ]
-        return self._add("StreamEvent", {"oneOf": events})
+        return self._add(title, {"oneOf": events})
 
     def components(self) -> dict[str, Schema]:
         """Return the schemas that are referred to, by name."""

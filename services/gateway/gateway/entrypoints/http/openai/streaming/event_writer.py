@@ -125,7 +125,11 @@ class EventWriter:
 
 def json_line(value: Any) -> bytes:
     """Return `value` as JSON that is one line to everybody."""
-    written = orjson.dumps(value)
+    return one_line(orjson.dumps(value))
+
+
+def one_line(written: bytes) -> bytes:
+    """Return JSON as it is one line to everybody."""
     if not written.isascii():
         for character, escaped in _LINE_ENDS:
             written = written.replace(character.encode(), escaped)
