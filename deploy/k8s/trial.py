@@ -148,13 +148,11 @@ def watched() -> Iterator[list[Object]]:
     program = Path(sys.executable).with_name("kubectl")
     with TemporaryDirectory() as folder:
         files = [Path(folder) / kind for kind in ("poddisruptionbudgets", "deployments")]
-        watching = [
-            subprocess.Popen(
-                [program, "get", file.name, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"],
-                stdout=file.open("wb"),
-            )
-            for file in files
-        ]
+        watching = []
+        for file in files:
+            command = [program, "get", file.name, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"]
+            with file.open("wb") as out:
+                watching.append(subprocess.Popen(command, stdout=out))
         try:
             yield seen
             time.sleep(1)  # what has happened is told a moment later
