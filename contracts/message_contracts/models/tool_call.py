@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class RequestedToolCallV1(TypedDict):
@@ -34,6 +34,9 @@ class RequestedToolCallV1(TypedDict):
 
     deadline: str
     """When the run stops waiting for the answer; later answers are dropped. RFC 3339."""
+
+    credentials: NotRequired[str | None]
+    """The user's own credential for the service, which it has to use instead of its own, or answer with a failure. Sealed with the public key that the service announced: the first 16 digits of the key's fingerprint (SHA-256 of its 32 bytes, hexadecimal), a colon, and a libsodium sealed box in standard Base64. In the box is JSON: tenant, thread_id and secret, each a string; the first two have to be those of the call. Null or missing when the user gave none."""
 
 
 class ToolCallCompletedV1(TypedDict):
