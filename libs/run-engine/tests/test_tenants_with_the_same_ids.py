@@ -23,6 +23,8 @@ ACROSS_TENANTS = {
     # A key tells whose it is.
     *("find_key", "delete_key", "get_tenant", "ensure_tenant"),
     *("is_migrated", "schema_state", "ping"),
+    # What an operator sees of the whole installation.
+    "figures",
 }
 
 
