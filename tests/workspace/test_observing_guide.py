@@ -23,6 +23,7 @@ COUNTED = {
     "threadworks_run_places",
     "threadworks_open_streams",
     "threadworks_open_waits",
+    "threadworks_open_feeds",
 }
 """What is counted is the unit."""
 

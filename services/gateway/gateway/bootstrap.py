@@ -35,7 +35,7 @@ from run_engine.store.opening import open_database
 
 from gateway.adapters.delta_tail import tails_on
 from gateway.adapters.event_log import logs_on, public_topics
-from gateway.adapters.metrics import RequestMeter, show_listeners
+from gateway.adapters.metrics import RequestMeter, show_listeners, show_subscribers
 from gateway.adapters.model_server import OpenAIModelServer
 from gateway.adapters.tool_bus import ToolServicesOnBus
 from gateway.application.answering import Answering
@@ -103,7 +103,9 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
         )
 
     def make_feed(engine: EngineProcess) -> EventFeed:
-        return event_feed(engine, bus)
+        feed = event_feed(engine, bus)
+        show_subscribers(meters, lambda: feed.subscribers)
+        return feed
 
     def make_server(engine: EngineProcess, hub: Hub, feed: EventFeed) -> HttpServer:
         draining = Draining()

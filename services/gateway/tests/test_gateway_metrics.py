@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from event_bus import Outcome, OutgoingRecord, PublishError
 from event_bus.in_process import InProcessBus, InProcessPublisher
-from gateway.adapters.metrics import DURATION, METRICS, REQUESTS, STREAMS, WAITS
+from gateway.adapters.metrics import DURATION, FEEDS, METRICS, REQUESTS, STREAMS, WAITS
 from gateway.bootstrap import build
 from gateway.entrypoints import http as http_entrypoint
 from gateway.entrypoints.service import Gateway
@@ -203,6 +203,14 @@ async def test_open_streams_and_waits(world: World) -> None:
     assert (waiting.value(WAITS), waiting.value(STREAMS)) == (1, 0)
     hub.leave(feed, listener)
     assert (await world.scrape()).value(WAITS) == 0
+
+
+async def test_subscribers_of_the_feed(world: World) -> None:
+    assert (await world.scrape()).value(FEEDS) == 0
+    async with world.http.stream("GET", "/events") as stream:
+        assert stream.status_code == 200
+        assert (await world.scrape()).value(FEEDS) == 1
+    await world.until(lambda found: found.value(FEEDS) == 0)
 
 
 async def test_connections_of_the_pool(world: World) -> None:

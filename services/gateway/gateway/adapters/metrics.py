@@ -39,15 +39,27 @@ WAITS: Final = Metric(
 )
 """Of the dialects that answer with the end of a run."""
 
+FEEDS: Final = Metric(
+    name="threadworks_open_feeds",
+    kind="gauge",
+    help="Subscribers of the feed of public events (GET /v1/events) that this process serves now.",
+)
+"""There may be a thousand."""
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
-METRICS: Final = (REQUESTS, DURATION, STREAMS, WAITS, *STORE_METRICS, *RELAY_METRICS, *PROCESS_METRICS)
+METRICS: Final = (REQUESTS, DURATION, STREAMS, WAITS, FEEDS, *STORE_METRICS, *RELAY_METRICS, *PROCESS_METRICS)
 
 
 def show_listeners(meters: Meters, *, streams: Callable[[], int], waits: Callable[[], int]) -> None:
     """Have the open streams and waits counted at each scrape."""
     meters.sampled(STREAMS, lambda: {(): streams()})
     meters.sampled(WAITS, lambda: {(): waits()})
+
+
+def show_subscribers(meters: Meters, subscribers: Callable[[], int]) -> None:
+    """Have the subscribers of the feed counted at each scrape."""
+    meters.sampled(FEEDS, lambda: {(): subscribers()})
 
 
 class RequestMeter:

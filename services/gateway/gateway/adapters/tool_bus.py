@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from event_bus import EventBus, Follower, Message, OutgoingRecord
 from message_contracts import ContractError, catalogue, codec
+from observability.trace_context import current_traceparent
 from run_engine.domain import ids
 
 from gateway.application.tool_calls import AnnouncedFunction, ToolCallFailed, ToolServicesAway
@@ -97,6 +98,7 @@ class ToolServicesOnBus:
             data={"tool_call": call},
             id=str(self._new_number()),
             time=now,
+            traceparent=current_traceparent(),
         )
         encoded = codec.encode(message)
         topic = catalogue.topic_of(REQUESTED, service=function.service)
