@@ -1,5 +1,8 @@
 """The course catalogue: what is asked of it, the assistants that are made, and files that cannot be used."""
 
+import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,31 @@ def test_course_names_are_unique_because_front_ends_ask_by_name_alone(tmp_path: 
         read_catalogue(file)
     with pytest.raises(CatalogueUnusable, match=r"cannot be read \(No such file"):
         read_catalogue(tmp_path / "nothing")
+
+
+async def test_a_gateway_with_such_a_file_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "courses.yaml"
+    file.write_text("universities: [")
+    settings = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "OWLIE_KEYS": "a-secret-that-is-no-key",
+        "OWLIE_CATALOGUE": str(file),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("THREADWORKS_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        env=inherited | {f"THREADWORKS_{name}": value for name, value in settings.items()},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    (line,) = said.decode().splitlines()
+    assert f"THREADWORKS_OWLIE_CATALOGUE: {file} is neither YAML nor JSON" in line
+    assert "THREADWORKS_OWLIE_KEYS: it is no comma-separated list of Fernet keys" in line
+    assert "a-secret" not in line
 
 
 def test_settings_read_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,9 @@ async def test_idempotency_keys(caller: Any, owlie: Any, assistant: str, thread:
     assert len(await owlie.messages(thread)) == 1
     await owlie.refused("POST", f"/api/threads/{thread}", 409, json={**body, "content": "other"}, headers=key)
     await owlie.refused("POST", f"/api/threads/{thread}", 400, json=body, headers={"idempotency-key": ""})
+    chats = [await owlie.http.post("/api/new", json={"assistant_id": body["assistant_id"]}, headers=key) for _ in "ab"]
+    ids = {owlie.ids.id_of("thread", each.json()["thread_id"]) for each in chats}
+    assert len(ids) == 2, "a key that somebody else has used must not give their chat away"
 
 
 async def begun_run(caller: Any, owlie: Any, thread: str) -> Any:

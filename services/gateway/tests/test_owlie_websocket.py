@@ -234,7 +234,7 @@ async def test_a_server_that_stops_finishes_what_it_says(caller: Any, owlie: Any
 
 
 async def test_questions_count_as_requests(new_owlie: Any, serving: Serving) -> None:
-    limited = new_owlie(owlie_requests_per_minute=2)
+    limited = new_owlie(owlie_requests_per_minute=3)
     question = orjson.dumps({"thread_id": "x", "assistant_id": "y", "message": "z"}).decode()
     async with serving(limited) as server, at(server) as socket:
         for _ in range(2):
@@ -243,6 +243,11 @@ async def test_questions_count_as_requests(new_owlie: Any, serving: Serving) -> 
         await socket.send(question)
         (told,) = await frames(socket)
         assert told.startswith("Error: Too many requests")
+        with pytest.raises(InvalidStatus) as refused:
+            async with at(server):
+                pass
+        assert refused.value.response.status_code == 429
+        assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
 
 
 async def test_other_offers_and_other_paths(serving: Serving) -> None:

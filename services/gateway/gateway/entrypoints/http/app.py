@@ -99,7 +99,7 @@ def build_app(
             others = [method for method in METHODS if method not in endpoint.methods]
             app.add_api_route(path, endpoint.respond, methods=others, include_in_schema=False)
         for path, dialog in surface.sockets:
-            app.add_api_websocket_route(path, SocketEndpoint(dialog, draining, cors_origins).serve)
+            app.add_api_websocket_route(path, SocketEndpoint(dialog, draining, cors_origins, surface.admission).serve)
     unknown = [
         (
             surface.prefix,

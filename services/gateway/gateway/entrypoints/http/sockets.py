@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final, Protocol, TypeAlias
 
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import Response, WebSocket, WebSocketDisconnect
 from starlette.types import Scope
 
 from gateway.entrypoints.http.cross_origin import may_connect
-from gateway.entrypoints.http.endpoint import Draining
+from gateway.entrypoints.http.endpoint import Admission, Draining
+from gateway.entrypoints.http.request_limit import TooManyRequests
 
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 """Bytes of a message; one above ends its connection with code 1009. Four for each character of the longest question,
@@ -38,8 +39,11 @@ class Dialog(Protocol):
 class SocketEndpoint:
     """The connections of one path."""
 
-    def __init__(self, dialog: Dialog, draining: Draining, origins: Sequence[str]) -> None:
+    def __init__(
+        self, dialog: Dialog, draining: Draining, origins: Sequence[str], admission: Admission | None = None
+    ) -> None:
         self._dialog = dialog
+        self._admission = admission
         self._draining = draining
         self._origins = origins
 
@@ -48,6 +52,13 @@ class SocketEndpoint:
         if self._draining.begun or not may_connect(socket.headers, self._origins):
             # Before it is accepted, this is a 403.
             await socket.close()
+            return
+        try:
+            if self._admission is not None:
+                self._admission.admit(socket.scope)
+        except TooManyRequests as refused:
+            headers = {"retry-after": str(refused.seconds)}
+            await socket.send_denial_response(Response(status_code=429, headers=headers))
             return
         await socket.accept()
         waiting: asyncio.Queue[_Message] = asyncio.Queue(MOST_WAITING)

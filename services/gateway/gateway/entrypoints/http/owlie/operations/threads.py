@@ -43,7 +43,10 @@ class ThreadOperations:
         self._greeting = greeting
 
     async def begin(self, call: Call) -> Reply:
-        """POST /api/new: a thread, a hidden message that asks for a greeting, and the run that writes it."""
+        """POST /api/new: a thread, a hidden message that asks for a greeting, and the run that writes it.
+
+        Keys itself: it looks at no key.
+        """
         body = await parse(call, NewChat)
         assistant_id = self._ids.id_of("assistant", body.assistant_id)
         thread = NewThread(
