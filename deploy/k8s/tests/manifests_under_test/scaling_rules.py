@@ -83,7 +83,7 @@ def users_of_kafka_may_do_named_things_to_named_things(manifests: Manifests) -> 
             yield f"{user}: {resource}"
         if resource["type"] not in ("topic", "group"):
             yield f"{user}: {resource['type']}"
-        for operation in set(right["operations"]) - {"Read", "Write", "Describe", "DescribeConfigs"}:
+        for operation in set(right["operations"]) - {"Read", "Write", "Describe"}:
             yield f"{user}: {operation} {resource['name']}"
     for each in manifests.of("KafkaUser"):
         if each["spec"]["authentication"] != {"type": "scram-sha-512"}:
