@@ -179,7 +179,7 @@ def wait_for_api() -> None:
 def apply(objects: list[dict[str, Any]]) -> None:
     """Server-side apply."""
     kubectl = Path(sys.executable).with_name("kubectl")
-    command = [kubectl, "apply", "--server-side", "--filename", "-"]
+    command = [str(kubectl), "apply", "--server-side", "--filename", "-"]
     subprocess.run(command, input=yaml.safe_dump_all(objects), text=True, check=True, stdout=subprocess.DEVNULL)
 
 

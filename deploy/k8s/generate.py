@@ -174,9 +174,10 @@ ROWS: Final[tuple[tuple[str, tuple[Object, ...]], ...]] = (
             ),
             panel("Until the reply", "s", *_quantiles("threadworks_http_request_duration_seconds", "dialect")),
             panel(
-                "Open streams and waits",
+                "Open streams, feeds and waits",
                 "short",
                 ("sum(threadworks_open_streams)", "streams"),
+                ("sum(threadworks_open_feeds)", "feeds"),
                 ("sum(threadworks_open_waits)", "waits"),
             ),
         ),

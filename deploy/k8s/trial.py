@@ -150,7 +150,7 @@ def watched() -> Iterator[list[Object]]:
         files = [Path(folder) / kind for kind in ("poddisruptionbudgets", "deployments")]
         watching = []
         for file in files:
-            command = [program, "get", file.name, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"]
+            command = [str(program), "get", file.name, *in_namespace(), "--watch", "--output", "jsonpath={@}{'\\n'}"]
             with file.open("wb") as out:
                 watching.append(subprocess.Popen(command, stdout=out))
         try:
