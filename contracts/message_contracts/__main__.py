@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from message_contracts import examples, generation, releases, schema_rules
+from message_contracts import asyncapi, examples, generation, releases, schema_rules
 from message_contracts.compatibility import breaking_changes
 from message_contracts.schemas import PACKAGE, SchemaSet, current
 
@@ -24,23 +24,32 @@ def problems(released: Path) -> list[str]:
     if broken:
         return broken  # what follows needs schemas that hold together
     told = [f"{example.name}: {told}" for example in examples.examples() if (told := examples.problem(example))]
-    return [*examples.missing(), *told, *breaking_changes(SchemaSet(released), current()), *generation.drift()]
+    return [
+        *examples.missing(),
+        *told,
+        *breaking_changes(SchemaSet(released), current()),
+        *generation.drift(),
+        *asyncapi.drift(),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m message_contracts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="house rules, examples, compatibility with released/, drift of models/")
+    check = commands.add_parser(
+        "check", help="house rules, examples, compatibility with released/, drift of what is generated"
+    )
     release = commands.add_parser("release", help="copy the schemas to released/, where they may no longer change")
-    commands.add_parser("generate", help="write models/ from the schemas")
+    commands.add_parser("generate", help="write models/ and asyncapi.yaml from the schemas and topics")
     for command in (check, release):
         command.add_argument("--released", type=Path, default=RELEASED, help="folder of the released schemas")
     chosen = parser.parse_args(arguments)
     if not (CHECKOUT / "pyproject.toml").exists():
         return _report([f"{CHECKOUT} is no checkout of the contracts"], failed=True)
     if chosen.command == "generate":
-        return _report(f"wrote models/{name}" for name in generation.write_models())
+        models = [f"models/{name}" for name in generation.write_models()]
+        return _report(f"wrote {name}" for name in [*models, *asyncapi.write_document()])
     if chosen.command == "check" and not chosen.released.is_dir():
         return _report([f"{chosen.released}: no released schemas there to compare with"], failed=True)
     found = problems(chosen.released)

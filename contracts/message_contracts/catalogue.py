@@ -26,6 +26,8 @@ class Topic:
     """One Kafka topic as it should be."""
 
     name: str
+    description: str = ""
+    """What it is for, in a sentence or two."""
     key: str
     """What the record key is, in words: `thread id`, `tool call id`, `service name`, `original key`."""
     partitions: int
@@ -44,6 +46,11 @@ class Topic:
 def topics() -> list[Topic]:
     """Every topic with a fixed name. Each tool service has one more: `tool_calls_topic`."""
     return [topic for topic in _declared() if _SERVICE not in topic.name]
+
+
+def declared() -> tuple[Topic, ...]:
+    """Every topic as it is declared, that of tool services under the name `threadworks.tool-calls.<service>.v1`."""
+    return _declared()
 
 
 def tool_calls_topic(service: str) -> Topic:
@@ -88,6 +95,7 @@ def _topic(declaration: dict[str, Any]) -> Topic:
     retention_hours = declaration["retention_hours"]
     return Topic(
         name=declaration["name"],
+        description=declaration["description"],
         key=declaration["key"],
         partitions=declaration["partitions"],
         retention=None if retention_hours is None else timedelta(hours=retention_hours),

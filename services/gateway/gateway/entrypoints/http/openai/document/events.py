@@ -10,7 +10,7 @@ from gateway.entrypoints.http.openai.document.objects import ErrorResponse, Shap
 
 
 class CloudEvent(Shape):
-    """An event in the structured mode of CloudEvents 1.0. What its data is, contracts/asyncapi.json says by type."""
+    """An event in the structured mode of CloudEvents 1.0. What its data is, contracts/asyncapi.yaml says by type."""
 
     specversion: Literal["1.0"]
     id: str = Field(description="The same when the event is sent again.")
