@@ -1,7 +1,8 @@
 """Logging, metrics and the ops port, set up one way for all services.
 
 Every process calls `configure_logging` once, first thing in its `__main__`, and runs one `OpsServer`. Code that learns
-a credential while it runs (a Moodle token, a key of a tenant) hands it to `register_secret`.
+a credential while it runs (a Moodle token, a key of a tenant) hands it to `register_secret`, one of a
+user to `masked_meanwhile`.
 """
 
 from observability.embedded_server import EmbeddedServer
@@ -9,7 +10,7 @@ from observability.heartbeat import LOOP_LAG, Heartbeat
 from observability.logging_setup import configure_logging
 from observability.metrics import Meters, Metric
 from observability.ops_server import OpsServer
-from observability.redaction import register_secret
+from observability.redaction import masked_meanwhile, register_secret
 
 __all__ = [
     "LOOP_LAG",
@@ -19,5 +20,6 @@ __all__ = [
     "Metric",
     "OpsServer",
     "configure_logging",
+    "masked_meanwhile",
     "register_secret",
 ]

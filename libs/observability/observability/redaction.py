@@ -2,11 +2,14 @@
 
 `logging_setup` runs `redact_event` on every event, whichever logger it came from. Three kinds are recognised: fields
 and text pairs whose name says what they hold (`Authorization`, `wstoken`, …), text that looks like an API key (`sk-…`)
-or a bearer token, and values that were handed to `register_secret` because nothing in their form gives them away.
+or a bearer token, and values that were handed to `register_secret` or `masked_meanwhile` because nothing in their form
+gives them away.
 """
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from datetime import date, time
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -23,7 +26,7 @@ _DEEPEST = 8
 # Before the name "_" and "-" are allowed (moodle_token, x-api-key), letters are not (invalidtoken is an error code).
 _NAME = (
     r"(?<![A-Za-z0-9])"
-    r"(?:authorization|wstoken|private_?token|token|api[-_]?key|password|passwd|client[-_]secret|set-cookie|cookie)"
+    r"(?:authorization|wstoken|private_?token|token|tool[-_]?credentials?|api[-_]?key|password|passwd|client[-_]secret|set-cookie|cookie)"
 )
 _SENSITIVE_NAME = re.compile(_NAME + r"$", re.IGNORECASE)
 
@@ -41,20 +44,41 @@ _SUSPICIOUS = re.compile(
 
 
 class _RegisteredSecrets:
-    """The values given to `register_secret`, compiled to one pattern. One for the process, like logging itself."""
+    """The values given to `register_secret`, compiled to one pattern. One for the process, like logging itself.
+
+    Those of `masked_meanwhile` come and go with calls, so they are looked for one by one.
+    """
 
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self._passing: Counter[str] = Counter()
 
     def add(self, value: str) -> None:
-        self._values |= {value, quote(value, safe=""), quote_plus(value)}
+        self._values |= _written(value)
         # The longest first: a secret that begins with another one is masked whole.
         alternatives = sorted(self._values, key=len, reverse=True)
         self._pattern = re.compile("|".join(re.escape(each) for each in alternatives))
 
+    def come(self, value: str) -> None:
+        self._passing.update(_written(value))
+
+    def go(self, value: str) -> None:
+        for written in _written(value):
+            self._passing[written] -= 1
+            if not self._passing[written]:
+                del self._passing[written]
+
     def mask_in(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        masked = text if self._pattern is None else self._pattern.sub(MASK, text)
+        # The longest first, as above.
+        for value in sorted(self._passing, key=len, reverse=True):
+            masked = masked.replace(value, MASK)
+        return masked
+
+
+def _written(value: str) -> set[str]:
+    return {value, quote(value, safe=""), quote_plus(value)}
 
 
 _registered = _RegisteredSecrets()
@@ -67,6 +91,22 @@ def register_secret(value: str) -> None:
     """
     if len(value) >= SHORTEST_SECRET:
         _registered.add(value)
+
+
+@contextmanager
+def masked_meanwhile(value: str) -> Iterator[None]:
+    """Mask `value` like a registered secret while the block runs: for secrets of users, of which there is no end.
+
+    Short values are ignored here, too.
+    """
+    if len(value) < SHORTEST_SECRET:
+        yield
+        return
+    _registered.come(value)
+    try:
+        yield
+    finally:
+        _registered.go(value)
 
 
 def _mask_match(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from observability.redaction import MASK, redact_event, redact_text, register_secret
+from observability.redaction import MASK, masked_meanwhile, redact_event, redact_text, register_secret
 
 KEY = "sk-proj-Q7x_secretsecret-wxyz"
 MOODLE_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -112,3 +112,22 @@ def test_redaction_of_redacted_text_changes_nothing_more(text: str) -> None:
     assert KEY not in once
     assert MOODLE_TOKEN not in once
     assert redact_text(once) == once
+
+
+def test_a_secret_of_a_user_is_masked_as_long_as_anybody_works_with_it() -> None:
+    with masked_meanwhile("b0rrowed/token"):
+        with masked_meanwhile("b0rrowed/token"), masked_meanwhile("b0rrowed/token-longer"):
+            assert redact_text("with b0rrowed/token-longer and b0rrowed%2Ftoken") == f"with {MASK} and {MASK}"
+        assert redact_text("with b0rrowed/token") == f"with {MASK}"
+    assert redact_text("with b0rrowed/token") == "with b0rrowed/token"
+
+
+def test_short_words_are_not_masked_meanwhile() -> None:
+    with masked_meanwhile("demo"):
+        assert redact_text("the demo") == "the demo"
+
+
+@pytest.mark.parametrize("name", ["X-Tool-Credential", "tool_credentials"])
+def test_credentials_for_tools_are_masked_by_their_name(name: str) -> None:
+    assert redact_event(None, "info", {name: "moodle=abc"}) == {name: MASK}
+    assert redact_text(f"{name}: moodle=abc") == f"{name}: {MASK}"
