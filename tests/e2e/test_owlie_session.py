@@ -11,6 +11,7 @@ import pytest_asyncio
 from held_moodle import HeldMoodle, moodle_of
 from installation import Installation
 from owlie_front_end import TOKEN, FrontEnd
+from websockets.asyncio.client import connect
 
 COURSE = "Tutorinnenqualifizierung"
 JAVA = "was ist java in 3 worten"
@@ -139,6 +140,23 @@ async def settled(front_end: FrontEnd, thread: str) -> None:
             if newest["role"] == "assistant" and newest["content"]:
                 return
             await asyncio.sleep(POLLS_SECONDS)
+
+
+async def test_the_websocket(installation: Installation, front_end: FrontEnd, assistant: str) -> None:
+    thread = (await front_end.new(assistant))["thread_id"]
+    await settled(front_end, thread)
+    address = installation.url.replace("http://", "ws://").removesuffix("/v1") + "/ws"
+    async with connect(address, proxy=None) as socket:
+        for question in (JAVA, DATES):
+            asked = {"thread_id": thread, "assistant_id": assistant, "message": question}
+            await socket.send(orjson.dumps(asked).decode())
+            pieces: list[str] = []
+            async with asyncio.timeout(60):
+                while (frame := await socket.recv(decode=True)) != "˘DONE˘":
+                    pieces.append(frame)
+            assert "".join(pieces) == (await front_end.messages(thread))[0]["content"]
+        await socket.send("{}")
+        assert (await socket.recv(decode=True)).startswith("Error: Invalid payload - ")
 
 
 async def test_ids_of_others_are_nobody(front_end: FrontEnd, assistant: str) -> None:
