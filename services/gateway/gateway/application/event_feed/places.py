@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from gateway.application.event_feed.ports import FeedKeyStore, Place, Position
 
 LONGEST: Final = 4096
-"""Characters of a sealed place. 24 partitions, as there are, take 223; a header should not take much more than this."""
+"""Characters of a sealed place. 24 partitions, as there are, take 242; a header should not take much more than this."""
 
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 8
