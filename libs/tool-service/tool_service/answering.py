@@ -7,12 +7,15 @@ answer is published before the handler returns, so the offset is committed only 
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import structlog
 from event_bus import Message, OutgoingRecord, Publisher, Unavailable
 from message_contracts import InvalidMessage
+from observability import masked_meanwhile
 from observability.tracing import Span, span
+from pydantic import SecretStr
 
 from tool_service import calls, errors
 from tool_service.calls import ToolCall
@@ -21,6 +24,7 @@ from tool_service.errors import ToolError
 from tool_service.function import ToolFunction
 from tool_service.metrics import UNKNOWN, ToolMeter
 from tool_service.recent_answers import Key, RecentAnswers
+from tool_service.sealing import CannotOpen, SealingKeys
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +42,14 @@ class Answering:
         clock: Callable[[], datetime],
         recent: RecentAnswers,
         meter: ToolMeter,
+        keys: SealingKeys | None = None,
     ) -> None:
         self._functions = functions
         self._publisher = publisher
         self._clock = clock
         self._recent = recent
         self._meter = meter
+        self._keys = SealingKeys() if keys is None else keys
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._executions: set[asyncio.Task[str]] = set()
 
@@ -163,9 +169,12 @@ class Answering:
             thread_id=call.thread_id,
             call_id=call.call_id,
             deadline=deadline,
+            credential=self._credential(call),
             clock=self._clock,
         )
-        output = await self._within(context, function, call)
+        secret = context.credential
+        with nullcontext() if secret is None else masked_meanwhile(secret.get_secret_value()):
+            output = await self._within(context, function, call)
         try:
             size = len(output.encode())
         except UnicodeEncodeError:  # half a surrogate pair, out of some other program's JSON
@@ -174,6 +183,22 @@ class Answering:
         if size > calls.MAX_OUTPUT_BYTES:
             raise _too_large(call)
         return output
+
+    def _credential(self, call: ToolCall) -> SecretStr | None:
+        """Open the user's credential. A call whose credential cannot be opened fails: without it, the user might be
+        told what only the service may see.
+        """
+        if call.credentials is None:
+            return None
+        try:
+            return self._keys.open(call.credentials, tenant=call.tenant, thread_id=call.thread_id)
+        except CannotOpen:
+            log.warning("a credential cannot be opened", action="tool_credential_unusable", **_names(call))
+            raise ToolError(
+                errors.CREDENTIAL_UNUSABLE,
+                f"{call.function} was not executed: the user's own access to {call.service}, which was given for this "
+                "conversation, cannot be used any more. The user has to give it again; calling again does not help.",
+            ) from None
 
     async def _within(self, context: ToolContext, function: ToolFunction, call: ToolCall) -> str:
         execution = asyncio.create_task(function.call(call.arguments, context), name=f"tool-function:{function.name}")

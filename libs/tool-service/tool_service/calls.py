@@ -4,7 +4,7 @@ The only module that knows how the contracts look; `answering` and `announcing` 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -39,6 +39,8 @@ class ToolCall:
     function: str
     arguments: str
     deadline: datetime
+    credentials: str | None = field(repr=False)
+    """The user's own, sealed."""
     event_id: str
     traceparent: str | None
 
@@ -62,6 +64,7 @@ def read_call(message: Message) -> ToolCall:
         function=call["name"],
         arguments=call["arguments"],
         deadline=datetime.fromisoformat(call["deadline"]),
+        credentials=call.get("credentials"),
         event_id=message.id,
         traceparent=message.traceparent,
     )
@@ -95,8 +98,10 @@ def _answer(type_: str, call: ToolCall, content: dict[str, Any], now: datetime) 
     return _record(message, call.thread_id)
 
 
-def announcement(service: str, functions: Iterable[ToolFunction], now: datetime) -> OutgoingRecord:
-    """Write what a service answers."""
+def announcement(
+    service: str, functions: Iterable[ToolFunction], now: datetime, public_key: str | None = None
+) -> OutgoingRecord:
+    """Write what a service answers, and the key that credentials for it are sealed with."""
     announced = [
         {
             "name": function.name,
@@ -111,7 +116,7 @@ def announcement(service: str, functions: Iterable[ToolFunction], now: datetime)
         source=_source(service),
         subject=service,
         tenant=None,
-        data={"service": {"name": service, "functions": announced, "public_key": None}},
+        data={"service": {"name": service, "functions": announced, "public_key": public_key}},
         id=str(uuid4()),
         time=now,
     )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
+
 
 def utc_now() -> datetime:
     """Return the time, aware, in UTC: the clock of a real process."""
@@ -15,7 +17,9 @@ class ToolContext:
     """One call. A function that has a parameter of this type gets it; the model does not see that parameter.
 
     `deadline` is when the answer must be there, already shortened to the function's own time-out; past it the function
-    is cancelled. `arguments` of the call come as the function's parameters and are not repeated here.
+    is cancelled. `arguments` of the call come as the function's parameters and are not repeated here. `credential` is
+    the user's own, to be used instead of whatever the service has itself; None where the user gave none. While the
+    function runs, it is masked in the log; it belongs into no output and no error either.
     """
 
     tenant: str
@@ -23,6 +27,7 @@ class ToolContext:
     thread_id: str
     call_id: str
     deadline: datetime
+    credential: SecretStr | None = None
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
     def time_left(self) -> float:

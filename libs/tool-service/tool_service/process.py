@@ -4,12 +4,13 @@ Imported by nothing else here: a program that brings its own bus does not load K
 """
 
 from contextlib import AbstractAsyncContextManager
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 from service_process import ProcessSettings, load_settings, run_process
 
 from tool_service.runner import ToolServiceRunner
+from tool_service.sealing import SealingKeys, checked_keys
 from tool_service.service import ToolService
 
 
@@ -18,6 +19,10 @@ class ToolProcessSettings(ProcessSettings):
 
     tool_concurrency: int = Field(default=16, ge=1, le=1000)
     """Calls of one partition that are worked on at once. A call mostly waits for another server, so 16 are cheap."""
+    tool_sealing_keys: Annotated[SecretStr | None, AfterValidator(checked_keys)] = None
+    """Private keys that users' own credentials are sealed for, separated by commas: the first is announced, all open,
+    so a key is rotated by putting a new one before it. `threadworks keys sealing` makes one. Without any the service
+    takes no credentials, and works with its own access for everybody."""
 
 
 def run(service: ToolService, *, lifespan: AbstractAsyncContextManager[object] | None = None) -> NoReturn:
@@ -37,6 +42,7 @@ def run(service: ToolService, *, lifespan: AbstractAsyncContextManager[object] |
             concurrency=settings.tool_concurrency,
             lifespan=lifespan,
             meters=meters,
+            keys=SealingKeys.read(settings.tool_sealing_keys),
         ),
     )
     raise SystemExit(exit_code)

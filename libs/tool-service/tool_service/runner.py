@@ -20,6 +20,7 @@ from tool_service.context import utc_now
 from tool_service.function import ToolFunction
 from tool_service.metrics import ToolMeter
 from tool_service.recent_answers import RecentAnswers
+from tool_service.sealing import SealingKeys
 
 
 class ToolServiceRunner:
@@ -27,7 +28,7 @@ class ToolServiceRunner:
 
     The bus must be started before and stopped after it. `concurrency` is how many calls of one partition are worked on
     at once, `announce_every` in seconds; `lifespan` is entered before the first call and left after the last one.
-    `meters` are those of the process.
+    `meters` are those of the process. `keys` open users' own credentials; without any, the service takes none.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class ToolServiceRunner:
         lifespan: AbstractAsyncContextManager[object] | None = None,
         clock: Callable[[], datetime] = utc_now,
         meters: Meters | None = None,
+        keys: SealingKeys | None = None,
     ) -> None:
         self._name = name
         self._bus = bus
@@ -48,10 +50,13 @@ class ToolServiceRunner:
         self._lifespan = lifespan
         functions = dict(functions)
         meter = ToolMeter(Meters() if meters is None else meters)
-        self._answering = Answering(functions, bus.publisher, clock=clock, recent=RecentAnswers(), meter=meter)
+        keys = SealingKeys() if keys is None else keys
+        self._answering = Answering(
+            functions, bus.publisher, clock=clock, recent=RecentAnswers(), meter=meter, keys=keys
+        )
         self._announcing = Announcing(
             bus.publisher,
-            lambda now: calls.announcement(name, functions.values(), now),
+            lambda now: calls.announcement(name, functions.values(), now, keys.public_key),
             clock=clock,
             every=announce_every,
         )
