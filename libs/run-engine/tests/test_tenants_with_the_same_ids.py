@@ -25,6 +25,8 @@ ACROSS_TENANTS = {
     *("is_migrated", "schema_state", "ping"),
     # What an operator sees of the whole installation.
     "figures",
+    # One secret of the installation, which places of the event feed are sealed with.
+    "feed_key",
 }
 
 
