@@ -16,7 +16,13 @@ def main() -> int:
     return run_process(
         "moodle-tool",
         process,
-        lambda bus, meters: build(settings, bus, meters, concurrency=process.tool_concurrency),
+        lambda bus, meters: build(
+            settings,
+            bus,
+            meters,
+            concurrency=process.tool_concurrency,
+            sealing_keys=process.tool_sealing_keys,
+        ),
         loop_factory=uvloop.new_event_loop,
     )
 

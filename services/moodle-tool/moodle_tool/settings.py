@@ -27,7 +27,7 @@ class MoodleToolSettings(BaseSettings):
     moodle_base_url: HttpUrl = Field(description="the address of your Moodle, https://…")
     """Address of Moodle, without /webservice; https outside of one machine, because the token is sent there."""
     moodle_token: SecretStr = Field(min_length=1, description="the web service token of a Moodle account")
-    """Token of a Moodle account that sees what participants see. One token serves all users of this service."""
+    """Token of a Moodle account that sees what participants see. It serves all who have given none of their own."""
     moodle_time_zone: Annotated[str, AfterValidator(_zone)] = "Europe/Berlin"
     """Zone in which dates are told: the one Moodle's users live in."""
     moodle_text_limit: int = Field(default=60_000, ge=2_000, le=120_000)

@@ -20,12 +20,19 @@ PATIENCE = 30.0
 class Bench:
     """The service built by its own composition root; `call` publishes a call and returns its answer."""
 
-    def __init__(self, base_url: str, *, call_timeout: float = 20.0, meters: Meters | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        call_timeout: float = 20.0,
+        meters: Meters | None = None,
+        sealing_keys: SecretStr | None = None,
+    ) -> None:
         settings = MoodleToolSettings(
             moodle_base_url=HttpUrl(base_url), moodle_token=SecretStr(DEMO_TOKEN), moodle_call_timeout=call_timeout
         )
         self.bus = InProcessBus()
-        self.service = build(settings, self.bus, meters)
+        self.service = build(settings, self.bus, meters, sealing_keys=sealing_keys)
         self.announcements: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: dict[str, asyncio.Future[Message]] = {}
         self._number = 0
@@ -47,7 +54,7 @@ class Bench:
         await self.service.stop()
         await self.bus.stop()
 
-    async def call(self, course_id: object, *, seconds: float = 20.0) -> Message:
+    async def call(self, course_id: object, *, seconds: float = 20.0, credentials: str | None = None) -> Message:
         """Let the model call the function; return the tool-call.completed or tool-call.failed."""
         self._number += 1
         call_id, now = f"call_{self._number}", datetime.now(UTC)
@@ -67,6 +74,7 @@ class Bench:
                     "arguments": orjson.dumps({"courseid": course_id}).decode(),
                     "created_at": now.isoformat(),
                     "deadline": (now + timedelta(seconds=seconds)).isoformat(),
+                    "credentials": credentials,
                 }
             },
             id=f"event of {call_id}",

@@ -6,6 +6,7 @@ import pytest
 from moodle_tool.application.course import Course, Section
 from moodle_tool.application.errors import MoodleError
 from moodle_tool.application.read_course import ReadCourse
+from pydantic import SecretStr
 
 
 class Shelf:
@@ -14,7 +15,7 @@ class Shelf:
     def __init__(self) -> None:
         self.asked: list[tuple[int, float]] = []
 
-    async def read(self, course_id: int, *, time_left: float) -> Course:
+    async def read(self, course_id: int, *, time_left: float, token: SecretStr | None = None) -> Course:
         self.asked.append((course_id, time_left))
         return Course(course_id=course_id, address=None, sections=(Section(name="S", text="word " * 5000),))
 

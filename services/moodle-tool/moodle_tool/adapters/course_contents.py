@@ -1,7 +1,7 @@
 """The reply of `core_course_get_contents` → a `Course`.
 
-All quirks of that reply are dealt with here; `moodle_client` calls it. One token serves all users, so nothing is passed
-on that an ordinary participant would not see even if the token's account sees more:
+All quirks of that reply are dealt with here; `moodle_client` calls it. One token serves all users who have not given
+their own, so nothing is passed on that an ordinary participant would not see even if the token's account sees more:
 
 * hidden sections, hidden activities and hidden chapters are left out, and so is the pseudo section (id -1) of
   activities from hidden sections;

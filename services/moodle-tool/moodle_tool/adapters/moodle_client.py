@@ -1,7 +1,8 @@
 """Calls `core_course_get_contents` of a Moodle: the implementation of the `Courses` port.
 
-The token travels in the form body of a POST and nowhere else. Redirects are not followed, so it goes to one address.
-The call only reads, so it is repeated after a failure that may pass, as long as there is time.
+The token, the service's or the user's own, travels in the form body of a POST and nowhere else. Redirects are not
+followed, so it goes to one address. The call only reads, so it is repeated after a failure that may pass, as long as
+there is time.
 """
 
 import asyncio
@@ -17,7 +18,13 @@ from pydantic import SecretStr
 
 from moodle_tool.adapters.course_contents import read_contents
 from moodle_tool.adapters.metrics import MoodleMeter
-from moodle_tool.adapters.moodle_errors import REPLY_TOO_LARGE, TIMED_OUT, UNEXPECTED_REPLY, UNREACHABLE
+from moodle_tool.adapters.moodle_errors import (
+    REPLY_TOO_LARGE,
+    TIMED_OUT,
+    UNEXPECTED_REPLY,
+    UNREACHABLE,
+    about_user,
+)
 from moodle_tool.adapters.moodle_replies import read_reply
 from moodle_tool.application.course import Course
 from moodle_tool.application.errors import MoodleError
@@ -36,7 +43,7 @@ _RESERVE = 0.1
 
 
 class MoodleClient:
-    """One Moodle with one token. Safe for concurrent use; close it in the end."""
+    """One Moodle, with a token for all who give none. Safe for concurrent use; close it in the end."""
 
     def __init__(
         self,
@@ -69,21 +76,24 @@ class MoodleClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def read(self, course_id: int, *, time_left: float) -> Course:
-        """Return the visible content of a course. Gives up after `time_left` seconds. Raises MoodleError."""
+    async def read(self, course_id: int, *, time_left: float, token: SecretStr | None = None) -> Course:
+        """See `Courses.read`. With `token` the service's own is never sent, whatever Moodle says of it."""
         # With the filters of the site, texts come in one language instead of in all of them.
         parameters = {"courseid": str(course_id), "moodlewssettingfilter": "true"}
-        reply = await self._call(_FUNCTION, parameters, time_left)
+        try:
+            reply = await self._call(_FUNCTION, parameters, self._token if token is None else token, time_left)
+        except MoodleError as error:
+            raise (error if token is None else about_user(error)) from None
         if not isinstance(reply, list):
             raise UNEXPECTED_REPLY.error()
         return await asyncio.to_thread(read_contents, reply, course_id)
 
-    async def _call(self, function: str, parameters: dict[str, str], time_left: float) -> Any:
+    async def _call(self, function: str, parameters: dict[str, str], token: SecretStr, time_left: float) -> Any:
         clock = asyncio.get_running_loop().time
         end = clock() + time_left - _RESERVE
         for attempt, pause in enumerate((*_PAUSES, None), start=1):
             try:
-                return await self._measured(function, parameters, min(self._request_timeout, end - clock()))
+                return await self._measured(function, parameters, token, min(self._request_timeout, end - clock()))
             except MoodleError as error:
                 wait = None if pause is None else max(error.retry_after or 0.0, pause * random.uniform(0.75, 1.25))  # noqa: S311
                 if not error.retryable or wait is None or clock() + wait >= end:
@@ -94,12 +104,12 @@ class MoodleClient:
             await self._sleep(wait)
         raise AssertionError("the last attempt either returns or raises")
 
-    async def _measured(self, function: str, parameters: dict[str, str], time_limit: float) -> Any:
+    async def _measured(self, function: str, parameters: dict[str, str], token: SecretStr, time_limit: float) -> Any:
         began = time.monotonic()
         outcome = "interrupted"
         with span(f"Moodle {function}", "client", {"http.request.method": "POST"}) as request:
             try:
-                reply = await self._attempt(function, parameters, time_limit)
+                reply = await self._attempt(function, parameters, token, time_limit)
                 outcome = "ok"
             except MoodleError as error:
                 outcome = error.code
@@ -109,9 +119,9 @@ class MoodleClient:
                 self._meter.requested(time.monotonic() - began, outcome)
         return reply
 
-    async def _attempt(self, function: str, parameters: dict[str, str], time_limit: float) -> Any:
+    async def _attempt(self, function: str, parameters: dict[str, str], token: SecretStr, time_limit: float) -> Any:
         form = {
-            "wstoken": self._token.get_secret_value(),
+            "wstoken": token.get_secret_value(),
             "wsfunction": function,
             "moodlewsrestformat": "json",
             **parameters,

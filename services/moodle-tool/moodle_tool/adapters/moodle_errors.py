@@ -170,3 +170,25 @@ BY_STATUS = {
     503: MAINTENANCE,
 }
 """Statuses of replies without an error of Moodle's in them. 403 comes with an empty body."""
+
+_OF_USER = {
+    COURSE_NOT_ACCESSIBLE.code: "Moodle does not give the user access to this course: it is hidden from participants, "
+    "or the user is not, or no longer, enrolled there. The user can check the course id, and ask a teacher of the "
+    "course.",
+    TOKEN_INVALID.code: "Moodle does not know the access token that the user has given: it is wrong, was deleted or "
+    "has expired. The user can make a new one in Moodle (preferences, security keys) and give it.",
+    ACCESS_REFUSED.code: "Moodle refuses the access token that the user has given: it has expired, it belongs to a web "
+    "service that is switched off or lacks the function core_course_get_contents, or it may not be used from the "
+    "address of this server. The user can make a new one in Moodle for the right web service, or ask the "
+    "administrators.",
+    ACCOUNT_BLOCKED.code: "The user's Moodle account is suspended, not confirmed, or has to change its password. The "
+    "user can log in to Moodle to find out, and ask the administrators.",
+    NO_PERMISSION.code: "The user's Moodle account lacks the right to do this. The user can ask a teacher of the "
+    "course or the Moodle administrators to grant it.",
+}
+
+
+def about_user(error: MoodleError) -> MoodleError:
+    """Return the error in words that fit where the token was the user's own: other people can do something about it."""
+    message = _OF_USER.get(error.code, error.message)
+    return MoodleError(error.code, message, retryable=error.retryable, retry_after=error.retry_after)

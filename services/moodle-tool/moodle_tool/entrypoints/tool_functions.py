@@ -21,7 +21,7 @@ def moodle_tools(read_course: ReadCourse, *, timeout: float) -> ToolService:
     ) -> str:
         """Fetches Moodle course content based on course ID."""
         try:
-            return await read_course(courseid, time_left=context.time_left())
+            return await read_course(courseid, time_left=context.time_left(), token=context.credential)
         except MoodleError as error:
             raise ToolError(error.code, error.message) from error
 
