@@ -1,4 +1,7 @@
-"""Runs the programs in tests/node with the official openai-node, which npm installs there once, from the lock."""
+"""Runs programs of Node.js with their packages, which npm installs beside them once, from the lock.
+
+Those in tests/node have the official openai-node.
+"""
 
 import fcntl
 import hashlib
@@ -21,16 +24,19 @@ class NoNode(Exception):
 
 
 class NodePrograms:
-    """`install()` once, then `run` any program."""
+    """`install()` once, then `run` any program of the folder."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
 
     def install(self) -> None:
         """Install what the lock says, unless it is there already. Raises NoNode."""
         for command in ("node", "npm"):
             if shutil.which(command) is None:
                 raise NoNode(f"there is no {command} on this machine")
-        lock = FOLDER / "package-lock.json"
+        lock = self.folder / "package-lock.json"
         wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-        installed = FOLDER / "node_modules" / ".installed"
+        installed = self.folder / "node_modules" / ".installed"
         with lock.open("rb") as held:
             # Two test sessions may meet here.
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -42,7 +48,12 @@ class NodePrograms:
     def _npm(self, *arguments: str) -> None:
         try:
             done = subprocess.run(
-                ["npm", *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
+                ["npm", *arguments],
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                timeout=_INSTALL_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise NoNode(f"npm took more than {_INSTALL_SECONDS} s") from error
@@ -53,7 +64,7 @@ class NodePrograms:
         """Return what the program told. What it says on stderr fails the test."""
         done = subprocess.run(
             ["node", f"{program}.mjs", orjson.dumps(given)],
-            cwd=FOLDER,
+            cwd=self.folder,
             capture_output=True,
             timeout=_PROGRAM_SECONDS,
             check=False,
