@@ -361,6 +361,15 @@ async def test_a_request_with_a_key_has_one_answer(desk: Desk) -> None:
     assert (await answer_of(again))["content"] == "Ja.", "a refusal is not kept"
 
 
+async def test_the_worker_knows_at_once_of_a_wait_with_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is noted after the commit, a fast worker does not see any more: the wait would last until the next look.
+    monkeypatch.setattr(Hub, "catch_up", lambda *_: None)
+    await desk.begin("hi")
+    asked = desk.asking(idempotency_key=f"key-{uuid.uuid4()}")
+    assert (await desk.claim()).stream_slots
+    asked.cancel()
+
+
 async def test_nobody_waits_for_a_client_that_has_gone(desk: Desk, app: ASGIApp) -> None:
     await desk.begin("hi")
     messages: asyncio.Queue[Any] = asyncio.Queue()

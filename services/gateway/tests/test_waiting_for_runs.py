@@ -310,6 +310,17 @@ async def test_news_alone_are_asked_for_and_text_as_soon_as_somebody_reads(
     await hub.stop()
 
 
+async def test_the_worker_is_told_with_the_commit_who_waits_after_it(
+    waiting: Waiting, hub: Hub, runs: Committed, world: World
+) -> None:
+    hub.start()
+    async with asyncio.timeout(5), world.pausing:
+        await world.pausing.wait_for(lambda: world.pauses >= 2)
+    begun = await waiting.begin("tenant", "thread_1", NewRun(id=RUN.id, assistant_id="asst_1"))
+    assert (begun.id, runs.slots, feeds(hub)) == (RUN.id, [for_news(7)], [])
+    await hub.stop()
+
+
 async def test_copies_wake_as_well_as_hints(waiting: Waiting, hub: Hub, world: World) -> None:
     waiter = await begun(waiting)
     hub.hear([piece(item) for item in ANSWER.items[1:]])

@@ -54,6 +54,14 @@ class Waiting:
 
         return await self._wait(tenant_id, draft.id, commit, limit, new=True)
 
+    async def begin(self, tenant_id: str, thread_id: str, draft: NewRun, messages: Sequence[NewMessage] = ()) -> Run:
+        """Start a run that is waited for with `for_end` later, once the commit that this is a part of is over.
+
+        Its worker is told with the commit who will wait: what it learns later, it may learn too late.
+        """
+        number = self._hub.number_for(text=False)
+        return await self._runs.start(tenant_id, thread_id, draft, messages, stream_slot=number)
+
     async def start_on_new_thread(self, tenant_id: str, thread: NewThread, draft: NewRun, *, limit: float) -> Run:
         """Make a thread, start a run on it, and wait for it."""
 

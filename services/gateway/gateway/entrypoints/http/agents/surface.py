@@ -26,7 +26,6 @@ def agents_surface(
     runs = RunOperations(
         answering=cases.answering,
         exchanges=cases.exchanges,
-        runs=cases.runs,
         waiting=cases.waiting,
         ids=ids,
         new_ids=new_ids,

@@ -43,7 +43,7 @@ def owlie_surface(
     )
     runs = RunOperations(cases.runs, ids)
     answers = AnswerOperations(
-        cases.runs, cases.messages, cases.waiting, cases.readings, questions, limit=settings.owlie_wait_seconds
+        cases.messages, cases.waiting, cases.readings, questions, limit=settings.owlie_wait_seconds
     )
     catalogue = settings.owlie_catalogue or CourseCatalogue(universities={})
     courses = CourseOperations(catalogue, ids)

@@ -12,7 +12,6 @@ from run_engine.errors import ThreadBusy
 from gateway.application.answering import Answering, Given, UnderWay
 from gateway.application.exchanges import Exchanges, Said
 from gateway.application.identities import NewIds
-from gateway.application.runs import Runs
 from gateway.application.waiting import Waiting
 from gateway.entrypoints.http.agents import presenters
 from gateway.entrypoints.http.agents.ids import AgentIds
@@ -29,7 +28,6 @@ class RunOperations:
         *,
         answering: Answering,
         exchanges: Exchanges,
-        runs: Runs,
         waiting: Waiting,
         ids: AgentIds,
         new_ids: NewIds,
@@ -37,7 +35,6 @@ class RunOperations:
     ) -> None:
         self._answering = answering
         self._exchanges = exchanges
-        self._runs = runs
         self._waiting = waiting
         self._ids = ids
         self._new_ids = new_ids
@@ -76,7 +73,7 @@ class RunOperations:
         if isinstance(following, UnderWay | Given):
             run = following.run
         else:
-            run = await self._runs.start(tenant_id, thread_id, asked.draft(self._new_ids, following.assistant.id), [])
+            run = await self._waiting.begin(tenant_id, thread_id, asked.draft(self._new_ids, following.assistant.id))
         return Reply(200, orjson.dumps({"run_id": run.id}))
 
     async def _assistant(self, tenant_id: str, asked: Run) -> str | None:

@@ -9,7 +9,6 @@ from run_engine.domain.objects import Run
 from run_engine.domain.status import RunStatus
 
 from gateway.application.messages import Messages
-from gateway.application.runs import Runs
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.texts import AnswerFailed
 from gateway.application.waiting import Waiting
@@ -33,7 +32,6 @@ class AnswerOperations:
 
     def __init__(
         self,
-        runs: Runs,
         messages: Messages,
         waiting: Waiting,
         readings: Readings,
@@ -41,7 +39,6 @@ class AnswerOperations:
         *,
         limit: float,
     ) -> None:
-        self._runs = runs
         self._messages = messages
         self._waiting = waiting
         self._readings = readings
@@ -59,7 +56,7 @@ class AnswerOperations:
         else:
 
             async def start() -> Reply:
-                made = await self._runs.start(call.tenant_id, asked.thread_id, asked.run, asked.messages)
+                made = await self._waiting.begin(call.tenant_id, asked.thread_id, asked.run, asked.messages)
                 return ok({"run_id": made.id})
 
             kept = await call.once(sha256(body.model_dump_json().encode()).digest(), start)
