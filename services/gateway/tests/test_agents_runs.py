@@ -265,6 +265,25 @@ async def test_calls_that_are_asked_for_while_nobody_waits_are_told_to_who_asks(
     assert (await answer_of(desk.asking()))["content"] == "Zwei Wochen."
 
 
+@pytest.mark.parametrize("ending", ["answers", "fails"])
+async def test_what_was_said_since_is_not_answered_with_what_was_said_before(desk: Desk, ending: str) -> None:
+    await desk.begin("hi")
+    asked = desk.asking()
+    call = client_call()
+    await desk.park(await desk.claim(), call, said="Moment.")
+    await answer_of(asked)
+    await desk.say("42", role="tool", tool_call_id=call.id)
+    if ending == "answers":
+        await desk.finish(await desk.claim(), "42.")
+    else:
+        await desk.fail(await desk.claim(), "server_error")
+    await desk.say("And now?")
+    await desk.say("43, says the app itself.", role="assistant")
+    (wrong,) = await desk.refused(422, "validation_error")
+    assert wrong["type"] == "nothing_to_answer"
+    assert len(await desk.runs()) == 1
+
+
 async def test_a_run_that_fails_with_its_clients_outputs_is_asked_again(desk: Desk) -> None:
     await desk.begin("hi")
     asked = desk.asking()
@@ -302,7 +321,7 @@ async def test_a_thread_that_is_deleted_meanwhile(desk: Desk) -> None:
     assert (await desk.http.delete(f"/threads/{desk.thread}")).status_code == 204
     await desk.news(run)
     reply = await asyncio.wait_for(asked, 10)
-    assert (reply.status_code, reply.json()["error_code"]) == (404, "resource_not_found")
+    assert (reply.status_code, reply.json()["error_code"]) == (404, "thread_not_found")
 
 
 async def test_whose_answer_it_is(desk: Desk, new_caller: Any) -> None:

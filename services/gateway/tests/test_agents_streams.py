@@ -132,7 +132,7 @@ async def test_a_thread_that_is_deleted_ends_the_stream(desk: Desk) -> None:
     run = await desk.claim()
     assert (await desk.http.delete(f"/threads/{desk.thread}")).status_code == 204
     await desk.news(run)
-    assert (await told(asked))[-1]["error_code"] == "resource_not_found"
+    assert (await told(asked))[-1]["error_code"] == "thread_not_found"
 
 
 @pytest.mark.parametrize("fields", [{"metadata": {"streaming": "off"}}, {"response_format": {"type": "json_object"}}])

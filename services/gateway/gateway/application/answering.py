@@ -113,8 +113,10 @@ class Answering:
             check_turns(turns, whole=whole)
         except Unanswerable as refused:
             last = await self._last_run(tenant_id, thread_id) if refused.reason == "nothing_to_answer" else None
-            if last is None or last.status in _ANSWERED:
-                if last is not None and await self._client_has_answered(last):
+            if last is None or not await self._has_last_word(last):
+                raise
+            if last.status in _ANSWERED:
+                if await self._client_has_answered(last):
                     return Given(last)
                 raise
             # What it said before it failed is no answer.
@@ -157,6 +159,11 @@ class Answering:
     async def _last_run(self, tenant_id: str, thread_id: str) -> Run | None:
         page = await self._runs.list(tenant_id, thread_id, PageRequest(limit=1))
         return page.items[0] if page.items else None
+
+    async def _has_last_word(self, run: Run) -> bool:
+        """Whether nobody has said anything since. An assistant's message may be the app's own."""
+        page = await self._messages.list(run.tenant_id, run.thread_id, PageRequest(limit=1), None)
+        return bool(page.items) and page.items[0].run_id == run.id
 
     async def _asks_once_more(self, run: Run) -> bool:
         """Whether a run waits for calls that it has asked for since its client has answered others."""

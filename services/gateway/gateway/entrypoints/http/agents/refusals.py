@@ -133,7 +133,8 @@ def _thread_refusal(error: Exception) -> Refusal | None:
     match error:
         case NotFound(kind="assistant") | NoAssistant():
             refusal = Refusal(403, "assistant_not_available", "Assistant not available to your tenant")
-        case NotFound(kind="thread"):
+        # No request names a run: one that is missing has gone with its thread.
+        case NotFound(kind="thread" | "run"):
             refusal = Refusal(404, "thread_not_found", "Thread not found")
         case NotFound():
             refusal = Refusal(404, "resource_not_found", "Resource not found")
