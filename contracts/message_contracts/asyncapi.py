@@ -94,11 +94,9 @@ def _who(name: str) -> str:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    hours = None if topic.retention is None else topic.retention.total_seconds() / 3600
-    kept = "the last record of each key" if hours is None else f"{hours:g} hours"
     channel: dict[str, Any] = {
         "address": topic.name.replace("<service>", "{service}"),
-        "description": f"{topic.description} Key: {topic.key}. Partitions: {topic.partitions}. Kept: {kept}.",
+        "description": f"{topic.description} Key: {topic.key}. Partitions: {topic.partitions}. Kept: {_kept(topic)}.",
         "messages": {type_: {"$ref": f"#/components/messages/{type_}"} for type_ in _types(topic)},
         "tags": [{"name": "public" if "public" in topic.consumers else "internal"}],
         "bindings": {
@@ -119,6 +117,13 @@ def _channel(topic: Topic) -> dict[str, Any]:
     if "{service}" in channel["address"]:
         channel["parameters"] = {"service": {"description": "Name of the tool service.", "examples": ["moodle"]}}
     return channel
+
+
+def _kept(topic: Topic) -> str:
+    if topic.retention is None:
+        return "the last record of each key"
+    days, rest = divmod(topic.retention.total_seconds(), 86_400)
+    return f"{rest / 60:g} minutes" if rest else f"{days:g} days"
 
 
 def _types(topic: Topic) -> tuple[str, ...]:

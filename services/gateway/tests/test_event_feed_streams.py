@@ -106,6 +106,7 @@ async def test_what_really_happens_to_a_run_is_told_in_order(feeds: Feed, caller
     assert of_run[0]["data"]["run"]["id"] == run["id"]
     (message,) = [event for event in events if event not in of_run]
     assert message["data"]["message"]["content"][0]["text"]["value"] == "hello"
+    assert "seq" not in message, "it is no part of the run's own history"
 
 
 async def test_a_subscriber_hears_of_its_own_tenant_alone(feeds: Feed, new_caller: Any) -> None:
