@@ -17,6 +17,7 @@ from run_engine.store import (
     assistant_files,
     assistants,
     conversations,
+    credentials,
     exports,
     feed_key,
     files,
@@ -37,11 +38,13 @@ from gateway.adapters.delta_tail import tails_on
 from gateway.adapters.event_log import logs_on, public_topics
 from gateway.adapters.metrics import RequestMeter, show_listeners, show_subscribers
 from gateway.adapters.model_server import OpenAIModelServer
+from gateway.adapters.sealing import seal
 from gateway.adapters.tool_bus import ToolServicesOnBus
 from gateway.application.answering import Answering
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.course_assistants import make_missing
+from gateway.application.credentials import Credentials, NoKeys
 from gateway.application.event_feed.feed import EventFeed
 from gateway.application.event_feed.places import SealedPlaces
 from gateway.application.exchanges import Exchanges
@@ -55,6 +58,7 @@ from gateway.application.runs import Runs
 from gateway.application.streams.hub import Hub
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.replay import Replay
+from gateway.application.threads import Threads
 from gateway.application.tool_calls import ToolCalls
 from gateway.application.use_cases import UseCases
 from gateway.application.waiting import Waiting
@@ -109,8 +113,9 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
 
     def make_server(engine: EngineProcess, hub: Hub, feed: EventFeed) -> HttpServer:
         draining = Draining()
-        cases = use_cases(engine, settings, stored, hub)
-        dialects = surfaces(cases, settings, tool_calls(engine, settings, bus), feed)
+        services = tool_services(bus, settings)
+        cases = use_cases(engine, settings, stored, hub, services)
+        dialects = surfaces(cases, settings, tool_calls(engine, settings, services), feed)
         return HttpServer(
             build_app(
                 dialects,
@@ -175,20 +180,47 @@ def stream_hub(engine: EngineProcess, bus: EventBus) -> Hub:
     )
 
 
-def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStore, hub: Hub) -> UseCases:
-    """Return what the dialects call, on the stores of the engine."""
+def tool_services(bus: EventBus, settings: GatewaySettings) -> ToolServicesOnBus:
+    """Return the way to the tool services. One for all: it follows what they announce."""
+    return ToolServicesOnBus(bus, clock=lambda: datetime.now(UTC), trusted=settings.trusted_keys)
+
+
+def credential_cases(
+    engine: EngineProcess, settings: GatewaySettings, services: ToolServicesOnBus | None
+) -> Credentials:
+    """Return what takes users' credentials for tool services."""
+    return Credentials(
+        NoKeys() if services is None else services,
+        seal,
+        credentials.SealedCredentials(engine.database),
+        tenants=tenants.Tenants(engine.database),
+        pinned=settings.tool_service_names,
+        unit=engine.database.unit_of_work,
+    )
+
+
+def use_cases(
+    engine: EngineProcess,
+    settings: GatewaySettings,
+    stored: FileStore,
+    hub: Hub,
+    services: ToolServicesOnBus | None = None,
+) -> UseCases:
+    """Return what the dialects call, on the stores of the engine. Without `services` no credentials are taken."""
     database, writer = engine.database, engine.writer
-    thread_store = threads.Threads(database, writer)
+    takers = credential_cases(engine, settings, services)
+    thread_store = Threads(threads.Threads(database, writer), takers)
     file_rows = files.Files(database)
     key = settings.openai_api_key
     server = None if key is None else OpenAIModelServer(base_url=str(settings.openai_base_url), api_key=key)
     assistant_store, overview_store = assistants.Assistants(database), overviews.Overviews(database)
     conversation_store = conversations.Conversations(database)
-    run_cases = Runs(runs.Runs(database, writer), thread_store)
-    message_cases = Messages(messages.Messages(database, writer), thread_store)
+    run_cases = Runs(runs.Runs(database, writer), thread_store, takers)
+    message_cases = Messages(messages.Messages(database, writer), thread_store, takers)
     answering = Answering(thread_store, run_cases, message_cases, assistant_store, overview_store)
     return UseCases(
         authentication=Authentication(tenants.Tenants(database)),
+        credentials=takers,
         assistants=assistant_store,
         assistant_files=assistant_files.AssistantFiles(database),
         threads=thread_store,
@@ -213,10 +245,14 @@ def use_cases(engine: EngineProcess, settings: GatewaySettings, stored: FileStor
     )
 
 
-def tool_calls(engine: EngineProcess, settings: GatewaySettings, bus: EventBus) -> ToolCalls:
+def tool_calls(engine: EngineProcess, settings: GatewaySettings, services: ToolServicesOnBus) -> ToolCalls:
     """Return what asks tool services outside of runs."""
-    services = ToolServicesOnBus(bus, clock=lambda: datetime.now(UTC))
-    return ToolCalls(services, tenants.Tenants(engine.database), settings.tool_service_names)
+    return ToolCalls(
+        services,
+        tenants.Tenants(engine.database),
+        settings.tool_service_names,
+        credential_cases(engine, settings, services),
+    )
 
 
 def event_feed(engine: EngineProcess, bus: EventBus) -> EventFeed:

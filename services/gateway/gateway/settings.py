@@ -4,10 +4,11 @@ What every service has as a process (Kafka, the log, the ops port) is in `servic
 that brings its own bus makes these here by keyword and needs nothing else.
 """
 
+import re
 from base64 import urlsafe_b64decode
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from file_store import checked_files_url
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from run_engine.store.address import checked_address
 
 from gateway.application.course_catalogue import CourseCatalogue, read_catalogue
+
+_PIN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}=[0-9a-f]{64}", re.ASCII)
 
 
 def _listed(text: str) -> list[str]:
@@ -38,6 +41,15 @@ def _networks(text: str) -> str:
             ip_network(each)
         except ValueError:
             raise ValueError("it is no comma-separated list of addresses and networks as 10.0.0.0/8") from None
+    return text
+
+
+def _pins(text: str) -> str:
+    for each in _listed(text):
+        if _PIN.fullmatch(each) is None:
+            raise ValueError(
+                "it is no comma-separated list of services and fingerprints of their keys, moodle=<64 digits>,…"
+            )
     return text
 
 
@@ -98,6 +110,10 @@ class GatewaySettings(BaseSettings):
     tool_services: str = "moodle"
     """Names of the tool services that may be asked outside of runs, separated by commas; what others announce is
     ignored. The orchestrators are told the same."""
+    tool_service_keys: Annotated[str, AfterValidator(_pins)] = ""
+    """Fingerprints of the keys that users' own credentials may be sealed with, `moodle=<64 hex digits>,…`; while
+    a key is rotated a service is named twice. Without any the key is taken that a service announces, so that whoever
+    may write to that topic could have credentials sealed for himself: set them wherever Kafka is not yours alone."""
     cors_origins: str = ""
     """Origins whose pages may call from a browser, `https://chat.example.org,…`, or `*` for all. None by default: keys
     belong on servers. A front end of the Owlie dialect needs its own origin here."""
@@ -138,6 +154,12 @@ class GatewaySettings(BaseSettings):
     def tool_service_names(self) -> list[str]:
         """`tool_services` as a list."""
         return _listed(self.tool_services)
+
+    @property
+    def trusted_keys(self) -> dict[str, frozenset[str]]:
+        """`tool_service_keys` as fingerprints by service."""
+        pairs = [each.split("=") for each in _listed(self.tool_service_keys)]
+        return {service: frozenset(key for name, key in pairs if name == service) for service, _ in pairs}
 
     @property
     def cors_origin_list(self) -> list[str]:

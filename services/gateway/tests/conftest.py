@@ -21,7 +21,7 @@ from event_bus.in_process import InProcessBus
 from file_store import FileStore, open_file_store
 from gateway.application.event_feed.feed import EventFeed
 from gateway.application.streams.hub import Hub
-from gateway.bootstrap import event_feed, stream_hub, surfaces, tool_calls, use_cases
+from gateway.bootstrap import event_feed, stream_hub, surfaces, tool_calls, tool_services, use_cases
 from gateway.entrypoints.http.app import Surface, build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.entrypoints.http.owlie.encrypted_ids import EncryptedIds
@@ -291,7 +291,9 @@ async def new_owlie(
 
     def make(*, address: str = "192.0.2.1", **changes: Any) -> Owlie:
         changed = settings.model_copy(update={"owlie_keys": SecretStr(key), "owlie_tenant": caller.tenant, **changes})
-        dialects = surfaces(use_cases(engine, changed, stored, hub), changed, tool_calls(engine, changed, bus))
+        services = tool_services(bus, changed)
+        cases = use_cases(engine, changed, stored, hub, services)
+        dialects = surfaces(cases, changed, tool_calls(engine, changed, services))
         made.append(Owlie(dialects, changed, address))
         return made[-1]
 

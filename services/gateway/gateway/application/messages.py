@@ -4,19 +4,28 @@ from run_engine.domain.drafts import NewMessage, Page, PageRequest
 from run_engine.domain.objects import Message, Metadata
 from run_engine.errors import NotFound
 
+from gateway.application.credentials import Credentials
 from gateway.application.ports import MessageStore, ThreadStore
 
 
 class Messages:
-    """Add, read, change, delete and list messages. Raises what `MessageStore` raises."""
+    """Add, read, change, delete and list messages. Raises what `MessageStore` raises.
 
-    def __init__(self, messages: MessageStore, threads: ThreadStore) -> None:
+    The credentials that came with a request are taken along by the message that it adds (`Credentials.along`).
+    """
+
+    def __init__(self, messages: MessageStore, threads: ThreadStore, credentials: Credentials | None = None) -> None:
         self._messages = messages
         self._threads = threads
+        self._credentials = credentials
 
     async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
         """Add a message."""
-        return await self._messages.create(tenant_id, thread_id, draft)
+        if self._credentials is None:
+            return await self._messages.create(tenant_id, thread_id, draft)
+        return await self._credentials.along(
+            tenant_id, thread_id, lambda: self._messages.create(tenant_id, thread_id, draft)
+        )
 
     async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:
         """Read one."""

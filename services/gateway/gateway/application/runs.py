@@ -1,25 +1,28 @@
 """Runs and steps as clients see them: of thread, run and step, the outermost that is missing is named.
 
-The statements of the engine ask for all of it at once, so only a miss costs another look.
+The statements of the engine ask for all of it at once, so only a miss costs another look. What starts a run, or goes on
+with it, takes along the credentials that came with its request.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from run_engine.domain.drafts import NewMessage, NewRun, NewThread, Page, PageRequest
 from run_engine.domain.objects import Metadata, Run, RunStep, ToolCall
 from run_engine.errors import NotFound
 
+from gateway.application.credentials import Credentials
 from gateway.application.ports import RunStore, ThreadStore
 
 Found = TypeVar("Found")
 
 
 class Runs:
-    """Start, read, cancel and answer runs. Raises what `RunStore` raises."""
+    """Start, read, cancel and answer runs. Raises what `RunStore` raises, and `Credentials.along`."""
 
-    def __init__(self, runs: RunStore, threads: ThreadStore) -> None:
+    def __init__(self, runs: RunStore, threads: ThreadStore, credentials: Credentials | None = None) -> None:
         self._runs = runs
+        self._credentials = credentials
         self._threads = threads
 
     async def start(
@@ -32,13 +35,21 @@ class Runs:
         stream_slot: int | None = None,
     ) -> Run:
         """Start a run on a thread, with additional messages."""
-        return await self._runs.start(tenant_id, thread_id, draft, messages, stream_slot=stream_slot)
+        return await self._along(
+            tenant_id,
+            thread_id,
+            lambda: self._runs.start(tenant_id, thread_id, draft, messages, stream_slot=stream_slot),
+        )
 
     async def start_on_new_thread(
         self, tenant_id: str, thread: NewThread, draft: NewRun, *, stream_slot: int | None = None
     ) -> Run:
         """Make a thread and start a run on it."""
-        return await self._runs.start_on_new_thread(tenant_id, thread, draft, stream_slot=stream_slot)
+        return await self._along(
+            tenant_id,
+            thread.id,
+            lambda: self._runs.start_on_new_thread(tenant_id, thread, draft, stream_slot=stream_slot),
+        )
 
     async def get(self, tenant_id: str, thread_id: str, run_id: str) -> Run:
         """Read one."""
@@ -69,7 +80,11 @@ class Runs:
         return await self._or_thread(
             tenant_id,
             thread_id,
-            self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs, stream_slot=stream_slot),
+            self._along(
+                tenant_id,
+                thread_id,
+                lambda: self._runs.submit_outputs(tenant_id, thread_id, run_id, outputs, stream_slot=stream_slot),
+            ),
         )
 
     async def answer(self, tenant_id: str, thread_id: str, run_id: str, outputs: Sequence[tuple[str, str]]) -> Run:
@@ -103,6 +118,11 @@ class Runs:
         return await self._or_run(
             tenant_id, thread_id, run_id, self._runs.list_steps(tenant_id, thread_id, run_id, request)
         )
+
+    async def _along(self, tenant_id: str, thread_id: str, effect: Callable[[], Awaitable[Run]]) -> Run:
+        if self._credentials is None:
+            return await effect()
+        return await self._credentials.along(tenant_id, thread_id, effect)
 
     async def _or_thread(self, tenant_id: str, thread_id: str, wanted: Awaitable[Found]) -> Found:
         try:

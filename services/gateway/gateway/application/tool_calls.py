@@ -4,11 +4,13 @@ Functions only read (DESIGN: tools), so nothing of such a call is stored: whoeve
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from run_engine.store.tenants import Tenant
+
+from gateway.application.credentials import Credentials
 
 MOST_AT_ONCE: Final = 8
 """Calls of one gateway at once; further ones wait."""
@@ -49,8 +51,18 @@ class ToolBus(Protocol):
         """Return who answers a function of that name. Waits until it is known, which an outage may make long."""
         ...
 
-    async def ask(self, tenant_id: str, function: AnnouncedFunction, arguments: str, seconds: float) -> str:
-        """Call it with JSON text and return its output. Raises `ToolCallFailed` and `ToolServicesAway`."""
+    async def ask(
+        self,
+        tenant_id: str,
+        function: AnnouncedFunction,
+        arguments: str,
+        seconds: float,
+        credentials: Callable[[str], str] | None = None,
+    ) -> str:
+        """Call it with JSON text and return its output. Raises `ToolCallFailed` and `ToolServicesAway`.
+
+        `credentials` seals the user's own credential for the thread that the call names.
+        """
         ...
 
 
@@ -63,18 +75,25 @@ class TenantStore(Protocol):
 
 
 class ToolCalls:
-    """Calls functions of the `pinned` services, for tenants that may use them."""
+    """Calls functions of the `pinned` services, for tenants that may use them.
 
-    def __init__(self, bus: ToolBus, tenants: TenantStore, pinned: Collection[str]) -> None:
+    The credential for the service that came with the request, if any, goes along.
+    """
+
+    def __init__(
+        self, bus: ToolBus, tenants: TenantStore, pinned: Collection[str], credentials: Credentials | None = None
+    ) -> None:
         self._bus = bus
         self._tenants = tenants
         self._pinned = frozenset(pinned)
+        self._credentials = credentials
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def call(self, tenant_id: str, name: str, arguments: str) -> str:
         """Return the output of a function. `arguments` are JSON text.
 
-        Raises `ToolCallFailed`, `NoToolService`, `ToolServicesAway` and `DatabaseUnavailable`.
+        Raises `ToolCallFailed`, `NoToolService`, `ToolServicesAway`, `DatabaseUnavailable`, and what credentials raise
+        that came along (`Credentials.for_call`).
         """
         tenant = await self._tenants.get(tenant_id)
         allowed = self._pinned & tenant.tool_services if tenant is not None else frozenset()
@@ -85,6 +104,10 @@ class ToolCalls:
                 if len(pinned) != 1 or pinned[0].service not in allowed:
                     raise NoToolService
                 (function,) = pinned
-                return await self._bus.ask(tenant_id, function, arguments, min(function.seconds, MOST_SECONDS))
+                seconds = min(function.seconds, MOST_SECONDS)
+                credentials = None
+                if self._credentials is not None:
+                    credentials = await self._credentials.for_call(tenant_id, function.service)
+                return await self._bus.ask(tenant_id, function, arguments, seconds, credentials)
         except TimeoutError:
             raise ToolServicesAway from None

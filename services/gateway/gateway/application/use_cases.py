@@ -9,6 +9,7 @@ from gateway.application.answering import Answering, OverviewStore
 from gateway.application.attached_files import AttachedFiles
 from gateway.application.authentication import Authentication
 from gateway.application.conversation_ports import ConversationStore, IdNumbers, ToolStore, UserStore
+from gateway.application.credentials import Credentials
 from gateway.application.exchanges import Exchanges
 from gateway.application.files import Files
 from gateway.application.idempotency import Idempotency
@@ -26,6 +27,7 @@ class UseCases:
     """What can be done here, each under the name of what it is about."""
 
     authentication: Authentication
+    credentials: Credentials
     assistants: AssistantStore
     assistant_files: AssistantFileStore
     threads: ThreadStore

@@ -25,6 +25,7 @@ from gateway.entrypoints.http.exchange import Call, Headers, Reply, StreamReply
 from gateway.entrypoints.http.idempotency import HEADER, KeyedRequests
 from gateway.entrypoints.http.response import NobodyListens, ReplyResponse
 from gateway.entrypoints.http.stream_reply import StreamResponse
+from gateway.entrypoints.http.tool_credentials import credentials_of
 
 log = structlog.get_logger(__name__)
 
@@ -182,9 +183,10 @@ class Endpoint:
             receive=request.receive,
             largest_body=self._largest_body,
         )
-        if self._keyed is not None and request.method == "POST" and HEADER in headers:
-            return await self._keyed.answer(headers[HEADER], f"POST {scope['path']}", call, handler)
-        return await handler(call)
+        with credentials_of(headers):
+            if self._keyed is not None and request.method == "POST" and HEADER in headers:
+                return await self._keyed.answer(headers[HEADER], f"POST {scope['path']}", call, handler)
+            return await handler(call)
 
     def _response(
         self,

@@ -21,6 +21,7 @@ from run_engine.errors import (
 )
 
 from gateway.application.answering import NoAnswer, NoAssistant
+from gateway.application.credentials import CredentialRefused, KeysNotKnown
 from gateway.application.streams.hub import StreamsEnd
 from gateway.application.waiting import StillRunning
 from gateway.entrypoints.http.body import BodyTooLarge
@@ -164,7 +165,7 @@ def _run_refusal(error: Exception) -> Refusal | None:
                 message = "The model does not take the conversation as it is: it may be too long"
                 return violation(["path", "thread_id"], message, "invalid_prompt")
             return timed_out() if run.status is RunStatus.EXPIRED else unavailable()
-        case DatabaseUnavailable() | StreamsEnd():
+        case DatabaseUnavailable() | StreamsEnd() | KeysNotKnown():
             return unavailable()
         case _:
             return None
@@ -175,6 +176,8 @@ def _key_refusal(error: Exception) -> Refusal | None:
         case KeyMalformed():
             message = f"String should have 1 to {LONGEST_KEY} characters, and no control characters"
             return violation(["header", "idempotency-key"], message)
+        case CredentialRefused():
+            return violation(["header", "x-tool-credential"], str(error))
         case KeyReused():
             return Refusal(409, "idempotency_key_reused", "The Idempotency-Key was used for another request before")
         case KeyInUse():

@@ -22,6 +22,7 @@ from run_engine.errors import (
     WrongOutputs,
 )
 
+from gateway.application.credentials import CredentialRefused, KeysNotKnown
 from gateway.application.streams.hub import StreamsEnd
 from gateway.entrypoints.http.body import BodyTooLarge
 from gateway.entrypoints.http.endpoint import MethodNotAllowed, UnknownRoute
@@ -95,6 +96,9 @@ def _engine_refusal(error: Exception) -> Refusal | None:
         case DatabaseUnavailable():
             message = "The database cannot be reached at the moment. Please try again"
             refusal = Refusal(503, message, headers=((b"retry-after", b"1"),))
+        case KeysNotKnown():
+            message = "The tool services cannot be reached at the moment. Please try again"
+            refusal = Refusal(503, message, headers=((b"retry-after", b"1"),))
         case StreamsEnd():
             refusal = Refusal(503, "The server shuts down. Please try again", headers=((b"retry-after", b"1"),))
     return refusal
@@ -105,6 +109,8 @@ def _key_refusal(error: Exception) -> Refusal | None:
         case KeyMalformed():
             message = f"String should have 1 to {LONGEST_KEY} characters, and no control characters"
             return violation(["header", "idempotency-key"], message)
+        case CredentialRefused():
+            return violation(["header", "x-tool-credential"], str(error))
         case KeyReused():
             return Refusal(409, "The Idempotency-Key was used for another request before")
         case KeyInUse():

@@ -25,6 +25,7 @@ from run_engine.errors import (
     WrongOutputs,
 )
 
+from gateway.application.credentials import CredentialRefused, KeysNotKnown
 from gateway.application.event_feed.feed import FeedEnds, TooManySubscribers
 from gateway.application.ports import ModelServerAway
 from gateway.application.streams.hub import StreamsEnd
@@ -94,7 +95,7 @@ def refusal_of(error: Exception, method: str, path: str) -> Refusal:
             return Refusal(413, message, code="request_too_large")
         case _:
             found = _engine_refusal(error) or _file_refusal(error) or _key_refusal(error) or _feed_refusal(error)
-            return found or _UNEXPECTED
+            return found or _credential_refusal(error) or _UNEXPECTED
 
 
 def _engine_refusal(error: Exception) -> Refusal | None:
@@ -158,6 +159,21 @@ def _feed_refusal(error: Exception) -> Refusal | None:
             return Refusal(
                 503,
                 "The server shuts down. Connect again, with the id of the last event that you have.",
+                kind="server_error",
+                code="service_unavailable",
+                headers=((b"retry-after", b"1"),),
+            )
+    return None
+
+
+def _credential_refusal(error: Exception) -> Refusal | None:
+    match error:
+        case CredentialRefused():
+            return Refusal(400, str(error), param="X-Tool-Credential", code="tool_credential_refused")
+        case KeysNotKnown():
+            return Refusal(
+                503,
+                "The server cannot reach its tool services at the moment. Please try again.",
                 kind="server_error",
                 code="service_unavailable",
                 headers=((b"retry-after", b"1"),),

@@ -22,6 +22,7 @@ from run_engine.errors import (
     WrongOutputs,
 )
 
+from gateway.application.credentials import CredentialRefused, KeysNotKnown
 from gateway.application.streams.hub import StreamsEnd
 from gateway.application.streams.texts import AnswerFailed
 from gateway.application.waiting import StillRunning
@@ -87,6 +88,8 @@ def _unacceptable(error: Exception) -> Refusal | None:
             status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, f"The form could not be read: {error}."
         case KeyMalformed():
             status, detail = HTTPStatus.BAD_REQUEST, f"An Idempotency-Key has 1 to {LONGEST_KEY} characters."
+        case CredentialRefused():
+            status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, str(error)
         case WrongOutputs(got=got):
             status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, f"The run has no such tool call: {_named(got)}."
         case _:
@@ -130,6 +133,8 @@ def _outage(error: Exception) -> Refusal | None:
     match error:
         case DatabaseUnavailable():
             detail = "The server cannot reach its database at the moment. Please try again."
+        case KeysNotKnown():
+            detail = "The server cannot reach its tool services at the moment. Please try again."
         case FileStoreUnavailable():
             detail = "The server cannot reach the store of its files at the moment. Please try again."
         case StreamsEnd():

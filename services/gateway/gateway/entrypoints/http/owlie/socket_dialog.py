@@ -13,17 +13,22 @@ from starlette.types import Scope
 from gateway.application.streams.readings import Readings
 from gateway.application.streams.texts import texts
 from gateway.entrypoints.http.endpoint import Admission
+from gateway.entrypoints.http.exchange import Headers
 from gateway.entrypoints.http.owlie.questions import Questions
 from gateway.entrypoints.http.owlie.refusals import Refusal
 from gateway.entrypoints.http.owlie.requests import SocketQuestion, read
 from gateway.entrypoints.http.owlie.text_stream import sentence_of
+from gateway.entrypoints.http.tool_credentials import credentials_of
 
 DONE: Final = "˘DONE˘"
 """No text of an answer is this, and front ends wait for it."""
 
 
 class OwlieDialog:
-    """Handler of `/ws`. Each question counts as a request of its address."""
+    """Handler of `/ws`. Each question counts as a request of its address.
+
+    It takes along the credentials that came when the connection was opened.
+    """
 
     def __init__(self, readings: Readings, questions: Questions, tenant_id: str, admission: Admission | None) -> None:
         self._readings = readings
@@ -41,18 +46,19 @@ class OwlieDialog:
         try:
             if self._admission is not None:
                 self._admission.admit(scope)
-            async with aclosing(self._texts(asked)) as pieces:
+            async with aclosing(self._texts(asked, dict(scope["headers"]))) as pieces:
                 async for piece in pieces:
                     yield piece
         except Exception as error:  # noqa: BLE001 - the connection has begun: whatever it is, the client is told in a frame
             yield sentence_of(error)
         yield DONE
 
-    async def _texts(self, asked: SocketQuestion) -> AsyncGenerator[str, None]:
+    async def _texts(self, asked: SocketQuestion, headers: Headers) -> AsyncGenerator[str, None]:
         thread_id, draft, messages = await self._questions.asked(
             self._tenant_id, asked.thread_id, asked.assistant_id, asked.message
         )
-        _, reading = await self._readings.start(self._tenant_id, thread_id, draft, messages, through_actions=True)
+        with credentials_of(headers):
+            _, reading = await self._readings.start(self._tenant_id, thread_id, draft, messages, through_actions=True)
         try:
             async with aclosing(texts(reading)) as pieces:
                 async for piece in pieces:
