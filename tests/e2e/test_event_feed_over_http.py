@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import pytest
 from installation import Installation
 from openai import AsyncOpenAI
 from threadworks import demo
@@ -50,6 +52,11 @@ class Subscriber:
                     block[name] = value
         raise AssertionError("the stream has ended")
 
+    async def rest(self) -> list[str]:
+        """Return what comes to the end, without comments."""
+        async with asyncio.timeout(PATIENCE):
+            return [line async for line in self._lines if not line.startswith(":")]
+
     async def event(self) -> Any:
         while True:
             block = await self.block()
@@ -60,15 +67,23 @@ class Subscriber:
 
 
 @asynccontextmanager
-async def subscribed(
+async def feed(
     installation: Installation, key: str, last: str | None = None, **query: Any
-) -> AsyncIterator[Subscriber]:
+) -> AsyncIterator[httpx.Response]:
     headers = {"authorization": f"Bearer {key}"} | ({} if last is None else {"last-event-id": last})
     async with (
         httpx.AsyncClient(timeout=httpx.Timeout(10, read=PATIENCE)) as client,
         client.stream("GET", f"{installation.url}/events", headers=headers, params=query) as response,
     ):
         assert response.status_code == 200
+        yield response
+
+
+@asynccontextmanager
+async def subscribed(
+    installation: Installation, key: str, last: str | None = None, **query: Any
+) -> AsyncIterator[Subscriber]:
+    async with feed(installation, key, last, **query) as response:
         subscriber = Subscriber(response)
         assert set(await subscriber.block()) == {"id"}, "it says where it begins"
         yield subscriber
@@ -159,3 +174,33 @@ async def test_two_tenants_hear_of_themselves_alone(installation: Installation) 
         for other, status in ((demo.KEY, 400), (key, 401)):
             headers = {"authorization": f"Bearer {other}", "last-event-id": str(place)}
             assert (await client.get("/events", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("mode", ["run", "up"])
+async def test_subscribers_hold_up_no_stop_and_go_on_after_the_start(mode: str, tmp_path: Path) -> None:
+    installation = Installation(mode, tmp_path)
+    try:
+        await installation.start()
+        async with subscribed(installation, demo.KEY) as before:
+            await ask(installation.client())
+            events = [await before.event()]
+            last = before.last_id
+            while events[-1]["type"] != "threadworks.run.completed.v1":
+                events.append(await before.event())
+            stopping = asyncio.create_task(installation.stop())
+            # The stream comes to its end in order: nothing but comments, and no broken connection.
+            assert await before.rest() == []
+            # Streams of runs may take a minute; these are told to go elsewhere at once.
+            async with asyncio.timeout(40):
+                assert await stopping == 0
+        installation = Installation(mode, tmp_path)
+        await installation.start()
+        if mode == "up":
+            async with subscribed(installation, demo.KEY, last) as after:
+                again = [await after.event() for _ in events[1:]]
+            assert {event["id"] for event in again} == {event["id"] for event in events[1:]}
+        else:
+            async with feed(installation, demo.KEY, last) as response:
+                assert (await Subscriber(response).block())["event"] == "gap", "nothing outlives this process"
+    finally:
+        await installation.stop()
