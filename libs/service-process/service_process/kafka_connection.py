@@ -1,5 +1,6 @@
 """How a process reaches Kafka: brokers, encryption, and who it is. For all services and the operator's commands."""
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,7 +21,17 @@ def readable_file(path: Path) -> Path:
         raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
+def listed_brokers(brokers: str) -> str:
+    """Return `brokers`, which has to be host:port[,host:port…]. Raises ValueError: the client would wait for ever."""
+    for each in brokers.split(","):
+        host, _, port = each.strip().rpartition(":")
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+            raise ValueError("it is no list of host:port, separated by commas")
+    return brokers
+
+
 ReadableFile = Annotated[Path, AfterValidator(readable_file)]
+Brokers = Annotated[str, AfterValidator(listed_brokers)]
 
 
 class KafkaConnection(BaseSettings):
@@ -28,7 +39,7 @@ class KafkaConnection(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    kafka_bootstrap: str = Field(min_length=1, description="the brokers of the Kafka cluster, host:port[,host:port…]")
+    kafka_bootstrap: Brokers = Field(description="the brokers of the Kafka cluster, host:port[,host:port…]")
     """Brokers of the cluster, `host:port[,host:port…]`. No default: a wrong guess would wait for ever."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """As the listener is configured. PLAINTEXT suits a broker on the same machine; SSL and SASL_SSL encrypt and check

@@ -1,10 +1,11 @@
 """Settings that every service has as a process, and how a process reads its settings from the environment."""
 
+import re
 import sys
 from typing import Literal, TypeVar, overload
 
 from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from service_process.kafka_connection import PREFIX, KafkaConnection
 
@@ -43,6 +44,8 @@ def load_settings(service: str, /, *classes: type[BaseSettings]) -> tuple[BaseSe
             for problem in error.errors(include_url=False, include_context=False, include_input=False):
                 place = str(problem["loc"][0]) if problem["loc"] else ""
                 problems.append(_sentence(each, place, problem["type"], problem["msg"]))
+        except SettingsError as error:
+            problems.append(_no_json(each, str(error)))
     if problems:
         sys.stderr.write(f"{service} cannot start: {'; '.join(problems)}\n")
         raise SystemExit(2)
@@ -55,6 +58,13 @@ def _sentence(settings: type[BaseSettings], place: str, problem: str, message: s
         return message
     name, wanted = _variable(settings, place)
     return f"{name} is not set{wanted}" if problem == "missing" else f"{name}: {message}{wanted}"
+
+
+def _no_json(settings: type[BaseSettings], message: str) -> str:
+    """What pydantic-settings means when it cannot decode a list or a table; it names the field in its text alone."""
+    place = re.search('field "([^"]+)"', message)
+    name, wanted = _variable(settings, place[1] if place else "")
+    return f"{name}: it is no JSON{wanted}"
 
 
 def _variable(settings: type[BaseSettings], place: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ class Settings(BaseSettings):
 
     moodle_token: SecretStr = Field(min_length=8)
     places: int = 3
+    windows: dict[str, int] = Field(default_factory=dict, description='a JSON object, {"name": 1}')
     model_key: SecretStr = Field(
         default=SecretStr("x"), min_length=1, validation_alias=AliasChoices("model_key", "MODEL_KEY")
     )
@@ -49,6 +50,35 @@ def test_a_wrong_value_is_named_and_not_shown(
     assert " MODEL_KEY: " in error
     assert "s3cret!" not in error
     assert "many" not in error
+
+
+def test_a_table_that_is_no_json_is_a_wrong_setting_as_any_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THREADWORKS_WINDOWS", "s3cret")
+    error = _refused(capsys, ProcessSettings, Settings)
+    assert 'THREADWORKS_WINDOWS: it is no JSON, set it to a JSON object, {"name": 1}' in error
+    assert "THREADWORKS_KAFKA_BOOTSTRAP is not set" in error
+    assert "s3cret" not in error
+
+
+@pytest.mark.parametrize(
+    "brokers", ["", " ", "kafka", "kafka:", ":9092", "kafka:port", "kafka:0", "a:1,,b:2", "a:65536"]
+)
+def test_brokers_that_are_no_list_of_addresses(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, brokers: str
+) -> None:
+    monkeypatch.setenv("THREADWORKS_KAFKA_BOOTSTRAP", brokers)
+    assert "THREADWORKS_KAFKA_BOOTSTRAP: it is no list of host:port, separated by commas, set it to the" in _refused(
+        capsys, ProcessSettings
+    )
+
+
+@pytest.mark.parametrize("brokers", ["kafka:9092", "one:9092, two:9093", "[::1]:9092"])
+def test_brokers_that_are(monkeypatch: pytest.MonkeyPatch, brokers: str) -> None:
+    monkeypatch.setenv("THREADWORKS_KAFKA_BOOTSTRAP", brokers)
+    (process,) = load_settings("a-service", ProcessSettings)
+    assert process.kafka_bootstrap == brokers
 
 
 def test_a_rule_of_its_own_speaks_for_itself(

@@ -25,7 +25,11 @@ class OrchestratorSettings(BaseSettings):
         validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
     )
     """Address of an OpenAI-compatible API, up to and with /v1."""
-    openai_api_key: SecretStr = Field(min_length=1, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"))
+    openai_api_key: SecretStr = Field(
+        min_length=1,
+        validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
+        description="the API key of the model's server",
+    )
     """Key for it. Required: without one every run would fail."""
     demo_model: str = Field(default="demo", min_length=1)
     """The model that `demo`, the demo assistant's model name, stands for at that address. `demo` fits the simulator."""
@@ -46,7 +50,9 @@ class OrchestratorSettings(BaseSettings):
     context_tokens: int = Field(default=128_000, ge=1_000)
     """Context window, in tokens, of a model that no list names: prompt and answer together. Most models of today have
     this one or a larger one."""
-    context_windows: dict[str, PositiveInt] = Field(default_factory=dict)
+    context_windows: dict[str, PositiveInt] = Field(
+        default_factory=dict, description='a JSON object of tokens by the beginning of a model\'s name, {"name": 8192}'
+    )
     """Context windows by the beginning of a model's name, as JSON: `{"llama-3.1-8b": 8192}`. They go before our own
     list, which has those of OpenAI's models; the longest beginning that fits counts."""
     answer_tokens: int = Field(default=4_096, ge=1)
