@@ -20,6 +20,7 @@ from service_process import Service
 from service_process.handling import handling
 
 from threadworks.database_setup import prepare_database
+from threadworks.kept_keys import sealing_keys
 from threadworks.local_servers import LocalPostgres
 from threadworks.observed import Observed
 from threadworks.owlie_demo import owlie
@@ -60,6 +61,7 @@ class AllInOne:
                 moodle_tool.settings.MoodleToolSettings(moodle_base_url=HttpUrl(moodle_url), moodle_token=moodle_token),
                 bus,
                 meters,
+                sealing_keys=sealing_keys(settings),
             )
         )
         await self._serve(
@@ -103,6 +105,7 @@ class AllInOne:
                 data_dir=settings.data_dir,
                 files_url=settings.files_url,
                 tool_services=settings.tool_services,
+                tool_service_keys=settings.tool_service_keys,
                 owlie_keys=None if dialect is None else SecretStr(dialect.keys),
                 owlie_tenant=None if dialect is None else dialect.tenant,
                 owlie_catalogue=courses,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from threadworks import demo
+from threadworks.kept_keys import kept_key
 from threadworks.settings import LocalSettings
 
 COURSES: Final = Path(__file__).with_name("demo_courses.yaml")
@@ -38,20 +39,7 @@ def owlie(settings: LocalSettings) -> Owlie | None:
     if not keys:
         if not settings.on_loopback:
             return None
-        keys = _kept_key(settings.data_dir / "owlie-keys")
+        keys = kept_key(settings.data_dir / "owlie-keys", lambda: urlsafe_b64encode(os.urandom(32)).decode())
     tenant = settings.owlie_tenant or demo.TENANT
     catalogue = settings.owlie_catalogue or (COURSES if tenant == demo.TENANT else None)
     return Owlie(keys, tenant, catalogue.resolve() if catalogue is not None else None)
-
-
-def _kept_key(file: Path) -> str:
-    """Return the key in a file that only its owner may read; it is made when it is missing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    key = urlsafe_b64encode(os.urandom(32)).decode()
-    with os.fdopen(descriptor, "w") as written:
-        written.write(key + "\n")
-    return key

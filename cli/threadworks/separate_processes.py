@@ -15,6 +15,7 @@ from service_process import KafkaConnection, load_settings
 
 from threadworks.commands.topics import declared_topics
 from threadworks.database_setup import prepare_database
+from threadworks.kept_keys import sealing_keys
 from threadworks.local_servers import LocalKafka, LocalPostgres
 from threadworks.local_servers.ports import free_port
 from threadworks.owlie_demo import owlie
@@ -31,6 +32,7 @@ _GATEWAY_STOP_SECONDS: Final = 80.0
 _ORCHESTRATOR_STOP_SECONDS: Final = 100.0
 _TOOL_STOP_SECONDS: Final = 30.0
 _SIMULATOR_STOP_SECONDS: Final = 10.0
+_SEALING_KEYS: Final = "THREADWORKS_TOOL_SEALING_KEYS"
 
 
 ServiceName: TypeAlias = Literal["gateway", "orchestrator", "moodle-tool"]
@@ -175,7 +177,12 @@ class SeparateProcesses:
         gateway = environment | {"THREADWORKS_LISTEN_FD": str(listen_fd)}
         gateway |= {} if dialect is None else dialect.environment()
         return {
-            "moodle-tool": _Service(module="moodle_tool", environment=environment, stop_seconds=_TOOL_STOP_SECONDS),
+            "moodle-tool": _Service(
+                module="moodle_tool",
+                # The private keys are this service's alone.
+                environment=environment | {_SEALING_KEYS: sealing_keys(self._settings).get_secret_value()},
+                stop_seconds=_TOOL_STOP_SECONDS,
+            ),
             "orchestrator": _Service(
                 module="run_orchestrator", environment=environment, stop_seconds=_ORCHESTRATOR_STOP_SECONDS
             ),
@@ -211,6 +218,8 @@ class SeparateProcesses:
         return {
             **without_key,
             **files,
+            # Whatever is set here is for the tool service alone, and inherited by nobody else.
+            _SEALING_KEYS: "",
             "THREADWORKS_DATA_DIR": str(settings.data_dir.resolve()),
             "THREADWORKS_TOOL_SERVICES": settings.tool_services,
             "THREADWORKS_DEMO_MODEL": demo_model(settings),

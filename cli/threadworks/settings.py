@@ -34,6 +34,12 @@ class LocalSettings(BaseSettings):
     """Token of an account of that Moodle's web service."""
     tool_services: str = "moodle"
     """Names of the tool services that may answer calls, separated by commas."""
+    tool_sealing_keys: SecretStr | None = None
+    """Private keys that users' own credentials for the tool service are sealed for, separated by commas. Without any,
+    one is made and kept in the data folder."""
+    tool_service_keys: str = ""
+    """Fingerprints of the keys that credentials may be sealed with, `moodle=<64 hex digits>,…`; empty takes the
+    announced ones."""
     demo_model: str | None = None
     """The model that the name `demo` stands for. Default: the simulator's, or gpt-4o-mini on a real model."""
     owlie_keys: SecretStr | None = None

@@ -18,8 +18,9 @@ COPY libs/file-store ./libs/file-store
 COPY libs/observability ./libs/observability
 COPY libs/run-engine ./libs/run-engine
 COPY libs/service-process ./libs/service-process
+COPY libs/tool-service ./libs/tool-service
 COPY cli ./cli
-RUN ["uv", "pip", "install", "--python", "/opt/threadworks", "--no-deps", "--no-sources", "--target", "/opt/members", "./contracts", "./libs/event-bus", "./libs/file-store", "./libs/observability", "./libs/run-engine", "./libs/service-process", "./cli"]
+RUN ["uv", "pip", "install", "--python", "/opt/threadworks", "--no-deps", "--no-sources", "--target", "/opt/members", "./contracts", "./libs/event-bus", "./libs/file-store", "./libs/observability", "./libs/run-engine", "./libs/service-process", "./libs/tool-service", "./cli"]
 
 # A layer for each of the two: the second is small, and often the only one that is new.
 FROM python:${PYTHON}-slim

@@ -1,4 +1,4 @@
-"""`threadworks keys create`: makes an API key for a tenant."""
+"""`threadworks keys`: makes API keys for tenants, and keys that credentials for tool services are sealed with."""
 
 import asyncio
 import secrets
@@ -8,16 +8,12 @@ from uuid import uuid4
 import typer
 from run_engine.keys import SCOPES, new_key
 from run_engine.store.tenants import Tenants
+from tool_service.sealing import SealingKey
 
 from threadworks.commands.database import connected
 from threadworks.settings import LocalSettings, local_settings
 
-keys = typer.Typer(help="API keys of tenants.", no_args_is_help=True)
-
-
-@keys.callback()
-def about() -> None:
-    """Keeps `create` a sub-command while it is the only one."""
+keys = typer.Typer(help="API keys of tenants, and keys of tool services.", no_args_is_help=True)
 
 
 @keys.command()
@@ -34,6 +30,18 @@ def create(
     key = new_key(secrets.token_bytes(32))
     asyncio.run(_store(local_settings(), tenant, name, scopes, key))
     typer.echo(key)
+
+
+@keys.command()
+def sealing() -> None:
+    """Make a key that users' own credentials for a tool service are sealed with, and print it, this once."""
+    key = SealingKey.new()
+    for name, value, meaning in (
+        ("private key", key.private, "secret: THREADWORKS_TOOL_SEALING_KEYS of the tool service, and nowhere else"),
+        ("public key", key.public, "the service announces it"),
+        ("fingerprint", key.fingerprint, "for gateways: THREADWORKS_TOOL_SERVICE_KEYS=<service>=<fingerprint>"),
+    ):
+        typer.echo(f"{name:<12} {value}  ({meaning})")
 
 
 async def _store(settings: LocalSettings, tenant: str, name: str, scopes: list[str], key: str) -> None:
