@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,10 @@ async def test_a_course_question_is_answered_by_users_with_their_rights_alone(
     for each in services:
         await ready((await each.said("ops_started"))["ops_port"])
     port = (await services[-1].said("listening"))["port"]
-    async with AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=demo.KEY, max_retries=0) as client:
+    async with (
+        AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=demo.KEY, max_retries=0) as client,
+        followed(port) as lines,
+    ):
         thread = await client.beta.threads.create()
         for _ in range(2):
             stream = await client.beta.threads.runs.create(
@@ -196,8 +200,24 @@ async def test_a_course_question_is_answered_by_users_with_their_rights_alone(
             events = [event.event async for event in stream]
             assert "thread.message.delta" in events
             assert "thread.run.completed" in events
+        async with asyncio.timeout(PATIENCE):
+            while await anext(lines) != "event: threadworks.run.completed.v1":
+                pass
     for each in services:
         assert "uthoriz" not in each.log.read_text(), each.log.name
+
+
+@asynccontextmanager
+async def followed(port: int) -> AsyncIterator[AsyncIterator[str]]:
+    """The lines of the event feed, from where it stands."""
+    headers = {"authorization": f"Bearer {demo.KEY}"}
+    async with (
+        httpx.AsyncClient(timeout=PATIENCE) as client,
+        client.stream("GET", f"http://127.0.0.1:{port}/v1/events", headers=headers) as response,
+    ):
+        lines = response.aiter_lines()
+        assert (await anext(lines)).startswith("id: ")
+        yield lines
 
 
 async def ready(port: int) -> None:
