@@ -42,7 +42,7 @@ def load(target: str, url: str, jobs: int, in_flight: int, *, errors: int | None
     return measured
 
 
-async def prepare_bare(database_url: str, kafka: str) -> None:
+async def prepare_bare(database_url: str, kafka: str, *more_topics: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(SCHEMA)
     await connection.close()
@@ -57,7 +57,7 @@ async def prepare_bare(database_url: str, kafka: str) -> None:
             consumers=(),
             message_types=(),
         )
-        for name in TOPICS
+        for name in (*TOPICS, *more_topics)
     ]
     await ensure_topics(KafkaSettings(bootstrap_servers=kafka, client_id="bench"), topics, replication_factor=1)
 
