@@ -184,3 +184,25 @@ async def test_a_thread_that_is_deleted_takes_all_that_was_said_with_it(world: W
     ):
         with pytest.raises(NotFound):
             await lost
+
+
+async def test_a_request_for_calls_stands_right_before_the_first_of_their_answers(world: World) -> None:
+    thread_id, run_id, calls = await answered(world)
+    (step, _) = (await world.gateway.runs.list_steps(world.tenant, thread_id, run_id, EVERYTHING)).items
+    said = await told(world, thread_id)
+    answers = [each.id for each in said if each.role == "tool"]
+    place = said.index(next(each for each in said if each.role == "tool"))
+    assert await told(world, thread_id, PageRequest(limit=100, order="asc", after=step.id)) == said[place:]
+    assert await told(world, thread_id, PageRequest(limit=100, order="desc", after=step.id)) == said[:place][::-1]
+    found = await world.gateway.conversations.calls_of(world.tenant, [run_id, "run_nobodys"])
+    assert [(each.run_id, each.step_id, each.call.id) for each in found] == [(run_id, step.id, each) for each in calls]
+    assert [each.call.id for each in found if each.answered_first] == answers[:1]
+    assert await world.gateway.conversations.calls_of("another-tenant", [run_id]) == []
+
+
+async def test_a_request_that_nobody_has_answered_stands_at_the_end(world: World) -> None:
+    run = await world.parked(call())
+    (step,) = (await world.gateway.runs.list_steps(world.tenant, run.thread_id, run.id, EVERYTHING)).items
+    said = await told(world, run.thread_id)
+    assert await told(world, run.thread_id, PageRequest(limit=100, order="asc", after=step.id)) == []
+    assert await told(world, run.thread_id, PageRequest(limit=100, order="desc", after=step.id)) == said[::-1]

@@ -157,11 +157,12 @@ NEW_THREAD = {
         ("list_messages", {**PAGE, "run_id": None, "ascending": True}, 100),
         ("list_conversation", PAGE, 200),
         ("list_conversation", {**PAGE, "ascending": True}, 200),
-        ("place_of_said", {**THREAD, "id": "long_call_7"}, 5),
+        ("place_of_said", {**THREAD, "id": "long_call_7", "ascending": True}, 5),
         ("find_said", {"tenant_id": "t", "id": "call_7"}, 5),
         ("find_call", {"tenant_id": "t", "call_id": "call_7"}, 5),
         ("open_calls", {**THREAD, "thread_id": "thread_1", "run_id": "run_15000"}, 5),
         ("calls_of_run", {"tenant_id": "t", "run_id": "run_7"}, 5),
+        ("calls_of_runs", {"tenant_id": "t", "run_ids": ["run_7", "run_8"]}, 10),
         ("find_run", {"tenant_id": "t", "run_id": "run_7"}, 5),
         # Those who speak, among many; and adding what they say, which most do not say who they are.
         ("list_users", PAGE, 60),

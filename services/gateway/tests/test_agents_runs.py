@@ -16,6 +16,7 @@ from gateway.bootstrap import surfaces, use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
+from run_engine.domain import ids
 from run_engine.process import EngineProcess
 from starlette.types import ASGIApp
 from streaming_caller import Streaming
@@ -70,10 +71,7 @@ async def test_the_answer_of_the_seed(desk: Desk) -> None:
     (message,) = (await desk.caller.get(f"/threads/{desk.thread_id}/messages", limit=1))["data"]
     assert answer["id"] == shown("message", message["id"])
     assert answer["created_at"].endswith("Z")
-    assert await desk.said() == [
-        *(await desk.said(limit=1)),
-        answer | {"meta_data": answer["meta_data"] | {"intent": "", "type": shown("assistant", desk.assistant)}},
-    ]
+    assert await desk.said() == [*(await desk.said(limit=1)), answer]
 
 
 async def test_what_the_app_says_of_an_assistant_is_said_of_its_answers(desk: Desk) -> None:
@@ -94,13 +92,16 @@ async def test_sources_are_what_tools_found_and_what_the_text_cites(desk: Desk) 
     assert await desk.caller.worker.answers.complete(desk.caller.tenant, run.id, search.id, output)
     cited = {"type": "url_citation", "url_citation": {"url": "https://gesetze.example", "title": "BGB"}}
     await desk.finish(await desk.claim(), annotations=[cited])
-    assert (await answer_of(asked))["sources"] == [
+    answer = await answer_of(asked)
+    assert answer["sources"] == [
         {
             "content": "https://gesetze.example",
             "meta_data": {"document_title": "BGB", "section": "https://gesetze.example"},
         },
         SOURCE,
     ]
+    assert (await desk.said())[-1] == answer, "it rests on the same when it is read later"
+    assert await desk.said(order="desc", limit=1) == [answer]
 
 
 @pytest.mark.parametrize("joins", [True, False], ids=["asks-at-once", "asks-late"])
@@ -173,6 +174,64 @@ async def test_what_is_said_beside_calls_is_said_with_them(desk: Desk) -> None:
     assert (stolen.status_code, stolen.json()["error_code"]) == (409, "thread_busy")
     await desk.say("1", role="tool", tool_call_id=call.id)
     assert [each["role"] for each in await desk.said()] == ["user", "assistant", "tool"]
+
+
+async def test_pages_have_each_message_once_and_those_that_ask_for_calls_go_on_from(desk: Desk) -> None:
+    await desk.begin("hi")
+    asked = desk.asking()
+    calls = [client_call("f"), client_call("g")]
+    await desk.park(await desk.claim(), *calls)
+    asking = await answer_of(asked)
+    assert await desk.said(after=asking["id"]) == []
+    for call in calls:
+        await desk.say("42", role="tool", tool_call_id=call.id)
+    assert [each.get("tool_call_id") for each in await desk.said(after=asking["id"])] == [call.id for call in calls]
+    run = await desk.claim()
+    last = client_call("h")
+    await desk.park(run, last, said="Moment.")
+    spoken = await answer_of(desk.asking())
+    await desk.say("43", role="tool", tool_call_id=last.id)
+    await desk.finish(await desk.claim())
+    everything = await desk.said()
+    assert [each["role"] for each in everything] == [
+        "user",
+        "assistant",
+        "tool",
+        "tool",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert [bool(each.get("tool_calls")) for each in everything if each["role"] == "assistant"] == [True, True, False]
+    for order, expected in (("asc", everything), ("desc", everything[::-1])):
+        assert await desk.said(order=order) == expected
+        for limit in range(1, 6):
+            read: list[Any] = []
+            while page := await desk.said(order=order, limit=limit, **({"after": read[-1]["id"]} if read else {})):
+                read += page
+            assert read == expected, (order, limit)
+    await desk.caller.delete(f"/threads/{desk.thread_id}/messages/{ids.render('message', uuid.UUID(spoken['id']))}")
+    left = await desk.said()
+    assert [each["role"] for each in left] == [each["role"] for each in everything]
+    assert left[4]["tool_calls"] == everything[4]["tool_calls"], "what was said is gone, what was done is not"
+
+
+@pytest.mark.parametrize("said", [None, "Moment."])
+async def test_what_was_asked_for_in_vain_is_not_shown(desk: Desk, said: str | None) -> None:
+    await desk.begin("hi")
+    asked = desk.asking()
+    first = client_call()
+    await desk.park(await desk.claim(), first)
+    await answer_of(asked)
+    await desk.say("42", role="tool", tool_call_id=first.id)
+    run = await desk.claim()
+    await desk.park(run, client_call(), said=said)
+    assert (await desk.said())[-1]["tool_calls"]
+    await desk.caller.post(f"/threads/{desk.thread_id}/runs/{run.id}/cancel")
+    await desk.say("never mind")
+    shown_last = [each for each in await desk.said() if each["content"] != "Moment."]
+    assert [each["role"] for each in shown_last] == ["user", "assistant", "tool", "user"]
+    assert len([each for each in await desk.said() if each.get("tool_calls")]) == 1
 
 
 async def test_a_conversation_that_the_client_has_written_is_answered(desk: Desk) -> None:

@@ -4,12 +4,25 @@
 clients wrote, and, as more of the same, the answers to the calls of the thread's runs: those are stored as calls alone.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from run_engine.domain.drafts import Page, PageRequest
-from run_engine.domain.objects import Message
+from run_engine.domain.objects import Message, ToolCall
 from run_engine.errors import NotFound
 from run_engine.store import rows
 from run_engine.store.database import Database
 from run_engine.store.paging import fetch_page
+
+
+class RunCall(NamedTuple):
+    """A call of a run."""
+
+    run_id: str
+    step_id: str
+    call: ToolCall
+    answered_first: bool
+    """Of the calls of its step."""
 
 
 class Conversations:
@@ -19,12 +32,21 @@ class Conversations:
         self._database = database
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Message]:
-        """One page; answers stand where they came. Raises `NotFound` for thread and cursor."""
+        """One page; answers stand where they came. Raises `NotFound` for thread and cursor.
+
+        `after` may be a step that asks for calls: it stands before the first of their answers, or at the end.
+        """
         database = self._database
         page = await fetch_page(
             request,
             kind="message",
-            place_of=lambda cursor: database.one("place_of_said", tenant_id=tenant_id, thread_id=thread_id, id=cursor),
+            place_of=lambda cursor: database.one(
+                "place_of_said",
+                tenant_id=tenant_id,
+                thread_id=thread_id,
+                id=cursor,
+                ascending=request.order == "asc",
+            ),
             rows_between=lambda bounds: database.all(
                 "list_conversation", tenant_id=tenant_id, thread_id=thread_id, **bounds
             ),
@@ -43,3 +65,10 @@ class Conversations:
         if row is None:
             raise NotFound("message", message_id)
         return rows.message(row)
+
+    async def calls_of(self, tenant_id: str, run_ids: Sequence[str]) -> Sequence[RunCall]:
+        """All calls of these runs, with one statement; each run's in the order of its steps and of the model."""
+        if not run_ids:
+            return []
+        found = await self._database.all("calls_of_runs", tenant_id=tenant_id, run_ids=list(run_ids))
+        return [RunCall(row["run_id"], row["step_id"], rows.tool_call(row), row["answered_first"]) for row in found]

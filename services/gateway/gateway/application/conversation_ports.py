@@ -9,6 +9,7 @@ from uuid import UUID
 
 from run_engine.domain.drafts import UNSET, NewTool, NewUser, Page, PageRequest, Unset
 from run_engine.domain.objects import Assistant, Json, Message, Metadata, Tool, User
+from run_engine.store.conversations import RunCall
 
 
 class UserStore(Protocol):
@@ -116,11 +117,15 @@ class ConversationStore(Protocol):
     """Everything that was said, what tools said included: an answered call is a message under the id of the call."""
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Page[Message]:
-        """Read one page of a thread."""
+        """Read one page of a thread; `after` may be a step that asks for calls, too."""
         ...
 
     async def get(self, tenant_id: str, message_id: str) -> Message:
         """Read a message by its id alone."""
+        ...
+
+    async def calls_of(self, tenant_id: str, run_ids: Sequence[str]) -> Sequence[RunCall]:
+        """Read all calls of these runs, each run's in order."""
         ...
 
 

@@ -4,15 +4,18 @@ Runs keep calls in steps; here they are shown where they belong, and a tool's me
 it. For dialects whose clients speak so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from run_engine.domain.call_requests import CallRequest, as_asked, call_requests
 from run_engine.domain.drafts import NewMessage, PageRequest
 from run_engine.domain.objects import Message, Run, RunStep
+from run_engine.domain.sources import Source, sources_of
 from run_engine.domain.status import MessageStatus, RunStatus
 from run_engine.domain.turns import Turn
+from run_engine.errors import NotFound
+from run_engine.store.conversations import RunCall
 
 from gateway.application.answering import Answering
 from gateway.application.conversation_ports import ConversationStore
@@ -23,12 +26,16 @@ from gateway.application.runs import Runs
 _STEPS: Final = PageRequest(limit=100, order="asc")
 """Steps of a run that are looked at: nobody's run calls tools more often."""
 
+_Place: TypeAlias = tuple[str | None, str]
+"""A run, and one of its calls that is answered."""
+
 
 class Said(NamedTuple):
-    """One message of a conversation, and what kind of object its id is of."""
+    """One message of a conversation, what kind of object its id is of, and what it rests on, if it is an answer."""
 
     kind: Literal["message", "tool_call", "step"]
     message: Message
+    sources: Sequence[Source] = ()
 
 
 class Exchanges:
@@ -72,17 +79,33 @@ class Exchanges:
         A run that waits for its client has what it asks for at the end. Raises `NotFound` for thread and cursor.
         """
         page = await self._conversations.list(tenant_id, thread_id, request)
-        said = list(page.items)
-        run_ids = dict.fromkeys(message.run_id for message in said if message.role == "tool" and message.run_id)
+        ascending = request.order == "asc"
+        said = page.items if ascending else page.items[::-1]
+        run_ids = dict.fromkeys(message.run_id for message in said if message.run_id is not None)
         waiting = await self._waiting(tenant_id, thread_id)
         if waiting is not None:
             run_ids[waiting.id] = None
+        calls = await self._conversations.calls_of(tenant_id, list(run_ids))
+        first = {each.step_id: (each.run_id, each.call.id) for each in calls if each.answered_first}
+        # What a run has asked for in vain is not shown: in chat models whatever is asked for is answered.
         requests = [
-            each for run_id in run_ids for each in call_requests(await self._steps(tenant_id, thread_id, run_id))
+            each
+            for run_id in dict.fromkeys(made.run_id for made in calls)
+            for each in call_requests(await self._steps(tenant_id, thread_id, run_id))
+            if each.step.id != request.after
+            and (each.step.id in first or (waiting is not None and waiting.id == each.step.run_id))
         ]
-        at_end = not page.has_more if request.order == "asc" else request.after is None
-        shown = _with_requests(said if request.order == "asc" else list(reversed(said)), requests, at_end=at_end)
-        return shown if request.order == "asc" else list(reversed(shown))
+        at_end = not page.has_more if ascending else request.after is None
+        asked_in = {each.message_id: each for each in requests if each.message_id is not None}
+        before, behind = await self._requests_alone(tenant_id, said, requests, first)
+        shown: list[Said] = []
+        for message in said:
+            if (message.run_id, message.id) in before:
+                shown.append(Said("step", _message_of(before[message.run_id, message.id].step)))
+            shown.append(_said(message, asked_in.get(message.id), calls))
+        if at_end:
+            shown += [Said("step", _message_of(each.step)) for each in behind]
+        return shown if ascending else shown[::-1]
 
     async def asking(self, run: Run) -> Said:
         """Return the message in which a run that waits for its client asks for the calls that are open."""
@@ -93,6 +116,37 @@ class Exchanges:
             return Said("step", replace(_message_of(request.step), tool_calls=calls))
         message = await self._messages.get(run.tenant_id, run.thread_id, request.message_id)
         return Said("message", replace(message, tool_calls=calls))
+
+    async def _requests_alone(
+        self, tenant_id: str, said: Sequence[Message], requests: Sequence[CallRequest], first: Mapping[str, _Place]
+    ) -> tuple[Mapping[_Place, CallRequest], Sequence[CallRequest]]:
+        """Return the requests that were made without a word: by what answers them first, and those without answers.
+
+        `first` are the first answers by the steps that ask for them.
+        """
+        answers = {(each.run_id, each.id) for each in said if each.role == "tool"}
+        here = {each.id for each in said}
+        before: dict[_Place, CallRequest] = {}
+        behind: list[CallRequest] = []
+        for each in requests:
+            place = first.get(each.step.id)
+            if each.message_id in here or (place is not None and place not in answers):
+                continue
+            if each.message_id is not None and await self._is_there(tenant_id, each.step, each.message_id):
+                continue
+            if place is None:
+                behind.append(each)
+            else:
+                before[place] = each
+        return before, behind
+
+    async def _is_there(self, tenant_id: str, step: RunStep, message_id: str) -> bool:
+        """Whether a message is elsewhere in the thread; what a client has deleted is nowhere."""
+        try:
+            await self._messages.get(tenant_id, step.thread_id, message_id)
+        except NotFound:
+            return False
+        return True
 
     async def _waiting(self, tenant_id: str, thread_id: str) -> Run | None:
         thread = await self._threads.get(tenant_id, thread_id)
@@ -105,42 +159,15 @@ class Exchanges:
         return (await self._runs.list_steps(tenant_id, thread_id, run_id, _STEPS)).items
 
 
-def _with_requests(said: Sequence[Message], requests: Sequence[CallRequest], *, at_end: bool) -> list[Said]:
-    """Messages, oldest first, with the requests for calls: in what was said with them, else before the first answer."""
-    in_message = {each.message_id: each for each in requests if each.message_id is not None}
-    before = _first_answers(said, [each for each in requests if each.message_id not in {m.id for m in said}])
-    shown: list[Said] = []
-    for message in said:
-        asked = before.get(message.id)
-        if asked is not None:
-            shown.append(Said("step", _message_of(asked.step)))
-        answers_run = message.role == "tool" and message.tool_call_id == message.id
-        shown.append(Said("tool_call" if answers_run else "message", _asking(message, in_message.get(message.id))))
-    if at_end:
-        placed = {each.step.id for each in (*before.values(), *in_message.values())}
-        shown += [
-            Said("step", _message_of(each.step))
-            for each in requests
-            if each.step.id not in placed and all(call.output is None for call in each.step.tool_calls)
-        ]
-    return shown
-
-
-def _asking(message: Message, request: CallRequest | None) -> Message:
-    return message if request is None else replace(message, tool_calls=as_asked(request.step.tool_calls))
-
-
-def _first_answers(said: Iterable[Message], requests: Sequence[CallRequest]) -> Mapping[str, CallRequest]:
-    """The requests by the first of their answers among the messages."""
-    of_call = {call.id: each for each in requests for call in each.step.tool_calls}
-    found: dict[str, CallRequest] = {}
-    seen: set[str] = set()
-    for message in said:
-        request = of_call.get(message.id)
-        if request is not None and request.step.id not in seen:
-            seen.add(request.step.id)
-            found[message.id] = request
-    return found
+def _said(message: Message, request: CallRequest | None, calls: Sequence[RunCall]) -> Said:
+    """A message of a page: of a tool, in which calls are asked for, or else with what it rests on."""
+    if message.role == "tool":
+        return Said("tool_call" if message.tool_call_id == message.id else "message", message)
+    if request is not None:
+        return Said("message", replace(message, tool_calls=as_asked(request.step.tool_calls)))
+    if message.role != "assistant" or message.run_id is None:
+        return Said("message", message)
+    return Said("message", message, sources_of(message, [each.call for each in calls if each.run_id == message.run_id]))
 
 
 def _message_of(step: RunStep) -> Message:

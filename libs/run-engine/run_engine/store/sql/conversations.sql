@@ -63,12 +63,33 @@ SELECT * FROM (
 ORDER BY created_at DESC, position DESC LIMIT 1;
 
 -- name: place_of_said^
--- Where a message, or the answer to a call, stands in the conversation of its thread.
+-- Where a message, or the answer to a call, stands in the conversation of its thread; or a request for calls: right
+-- before the first of their answers, and at the end as long as there is none.
 SELECT * FROM (
     SELECT created_at, position FROM messages WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id
     UNION ALL
     SELECT answered_at, position FROM tool_calls
     WHERE tenant_id = :tenant_id AND thread_id = :thread_id AND id = :id
       AND answered_at IS NOT NULL AND output IS NOT NULL
+    UNION ALL
+    SELECT coalesce(first.answered_at, s.created_at),
+           coalesce(first.position - CASE WHEN :ascending::boolean THEN 1 ELSE 0 END, 9223372036854775806)
+    FROM run_steps s LEFT JOIN LATERAL (
+        SELECT c.answered_at, c.position FROM tool_calls c
+        WHERE c.tenant_id = s.tenant_id AND c.step_id = s.id AND c.answered_at IS NOT NULL AND c.output IS NOT NULL
+        ORDER BY c.answered_at, c.position LIMIT 1
+    ) AS first ON true
+    WHERE s.tenant_id = :tenant_id AND s.thread_id = :thread_id AND s.id = :id AND s.type = 'tool_calls'
 ) AS places
 ORDER BY created_at DESC, position DESC LIMIT 1;
+
+-- name: calls_of_runs
+-- All calls of many runs, each run's in the order of its steps and of the model, and whether a call was the first of its
+-- step to be answered.
+SELECT c.run_id, c.step_id, c.id, c.name, c.arguments, c.service, c.output,
+       c.output IS NOT NULL AND c.answered_at IS NOT NULL
+       AND row_number() OVER (PARTITION BY c.step_id ORDER BY c.output IS NULL, c.answered_at, c.position) = 1
+       AS answered_first
+FROM tool_calls c JOIN run_steps s ON s.tenant_id = c.tenant_id AND s.id = c.step_id
+WHERE c.tenant_id = :tenant_id AND c.run_id = ANY(:run_ids::text[])
+ORDER BY s.created_at, s.position, c.index;

@@ -52,9 +52,7 @@ def ids_of_said(said: Said) -> list[Named]:
     return [(said.kind, said.message.id), ("thread", said.message.thread_id), ("assistant", said.message.assistant_id)]
 
 
-def message(
-    said: Said, ids: Shown, *, sources: Sequence[Source] = (), assistant: Assistant | None = None
-) -> dict[str, Any]:
+def message(said: Said, ids: Shown, assistant: Assistant | None = None) -> dict[str, Any]:
     """Return a message. `assistant` is the one that has written it, as far as it says something of its answers."""
     found = said.message
     shown: dict[str, Any] = {
@@ -63,7 +61,7 @@ def message(
         "role": found.role,
         "content": plain_text(found.content),
         "created_at": iso(found.created_at),
-        "sources": [source(each) for each in sources],
+        "sources": [source(each) for each in said.sources],
         "meta_data": _meta_data(found, ids, assistant) if found.role == "assistant" else None,
     }
     if found.tool_calls:

@@ -22,7 +22,7 @@ def agents_surface(
     """Return `/agents/v1`. `clock` is monotonic, in seconds."""
     ids, new_ids = AgentIds(cases.aliases), cases.new_ids
     threads = ThreadOperations(cases.threads, cases.users, cases.overviews, ids, new_ids)
-    messages = MessageOperations(cases.exchanges, cases.overviews, ids, new_ids)
+    messages = MessageOperations(cases.exchanges, cases.answering, cases.overviews, ids, new_ids)
     runs = RunOperations(
         answering=cases.answering,
         exchanges=cases.exchanges,

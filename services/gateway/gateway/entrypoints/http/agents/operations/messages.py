@@ -7,7 +7,7 @@ import orjson
 from run_engine.domain.drafts import PageRequest
 from run_engine.errors import NotFound
 
-from gateway.application.answering import OverviewStore
+from gateway.application.answering import Answering, OverviewStore
 from gateway.application.exchanges import Exchanges, Said
 from gateway.application.identities import NewIds
 from gateway.entrypoints.http.agents import presenters
@@ -27,8 +27,11 @@ from gateway.entrypoints.http.exchange import Call, Reply
 class MessageOperations:
     """The operations on messages."""
 
-    def __init__(self, exchanges: Exchanges, overviews: OverviewStore, ids: AgentIds, new_ids: NewIds) -> None:
+    def __init__(
+        self, exchanges: Exchanges, answering: Answering, overviews: OverviewStore, ids: AgentIds, new_ids: NewIds
+    ) -> None:
         self._exchanges = exchanges
+        self._answering = answering
         self._overviews = overviews
         self._ids = ids
         self._new_ids = new_ids
@@ -52,14 +55,17 @@ class MessageOperations:
         limit, order = limit_of(given, MOST_LISTED), order_of(given, "asc")
         said = await self._page(call, thread_id, PageRequest(limit=limit, order=order, most_bytes=MOST_BYTES), given)
         ids = await self._ids.shown(call.tenant_id, [named for each in said for named in presenters.ids_of_said(each)])
-        return Reply(200, orjson.dumps([presenters.message(each, ids) for each in said]))
+        by = {each.message.assistant_id for each in said}
+        assistants = {each: await self._answering.facts_of(call.tenant_id, each) for each in by}
+        shown = [presenters.message(each, ids, assistants[each.message.assistant_id]) for each in said]
+        return Reply(200, orjson.dumps(shown))
 
     async def _page(self, call: Call, thread_id: str, request: PageRequest, given: dict[str, str]) -> Sequence[Said]:
         after = given.get("after")
         if after is None:
             return await self._exchanges.list(call.tenant_id, thread_id, request)
-        # It may be the id of a message, or of a call with its output.
-        for kind in ("message", "tool_call"):
+        # It may be the id of a message, of a call with its output, or of a step that asks for calls.
+        for kind in ("message", "tool_call", "step"):
             cursor = await self._ids.read(call.tenant_id, kind, after)
             try:
                 return await self._exchanges.list(call.tenant_id, thread_id, replace(request, after=cursor))

@@ -1,11 +1,9 @@
 """Asking for an answer, and waiting for it."""
 
-from collections.abc import Sequence
 from hashlib import sha256
 
 import orjson
 from run_engine.domain.objects import Run as EngineRun
-from run_engine.domain.sources import Source
 from run_engine.domain.status import RunStatus
 from run_engine.errors import ThreadBusy
 
@@ -80,12 +78,11 @@ class RunOperations:
         return None if asked.assistant_id is None else await self._ids.read(tenant_id, "assistant", asked.assistant_id)
 
     async def _shown(self, run: EngineRun) -> Reply:
-        sources: Sequence[Source] = ()
         if run.status is RunStatus.REQUIRES_ACTION:
             said = await self._exchanges.asking(run)
         else:
             answer = await self._answering.answer(run)
-            said, sources = Said("message", answer.message), answer.sources
+            said = Said("message", answer.message, answer.sources)
         ids = await self._ids.shown(run.tenant_id, presenters.ids_of_said(said))
         assistant = await self._answering.facts_of(run.tenant_id, run.assistant_id)
-        return Reply(200, orjson.dumps(presenters.message(said, ids, sources=sources, assistant=assistant)))
+        return Reply(200, orjson.dumps(presenters.message(said, ids, assistant)))
