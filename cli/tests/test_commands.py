@@ -110,6 +110,66 @@ async def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path, mode: 
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THREADWORKS_DATABASE_URL", "http://a-secret"),
+        ("THREADWORKS_DATABASE_URL", "postgresql://me:a-secret@host:port/name"),
+        ("THREADWORKS_KAFKA_BOOTSTRAP", "a-secret"),
+        ("THREADWORKS_MOODLE_BASE_URL", "a-secret"),
+        ("OPENAI_BASE_URL", "a-secret"),
+    ],
+)
+async def test_a_wrong_address_is_named_before_anything_starts(tmp_path: Path, name: str, value: str) -> None:
+    token = {"THREADWORKS_MOODLE_TOKEN": "t"}
+    refused = await command("run", THREADWORKS_DATA_DIR=str(tmp_path / "data"), **token, **{name: value})
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"threadworks cannot start: {name}: ")
+    assert refused.stderr.count("\n") == 1
+    assert "a-secret" not in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("migrate",), "PostgreSQL is unavailable"),
+        (("keys", "create", "--tenant", "t"), "PostgreSQL is unavailable"),
+        (("topics", "apply"), "no Kafka broker answers at 127.0.0.1:1"),
+    ],
+)
+async def test_a_server_that_is_away_is_said_in_one_line(arguments: tuple[str, ...], named: str) -> None:
+    failed = await command(
+        *arguments,
+        THREADWORKS_DATABASE_URL="postgresql://me:a-secret@127.0.0.1:1/nothing",
+        THREADWORKS_KAFKA_BOOTSTRAP="127.0.0.1:1",
+    )
+    assert failed.returncode == 1
+    assert named in failed.stderr.splitlines()[-1]
+    assert "Traceback" not in failed.stderr
+    assert "a-secret" not in failed.stderr
+
+
+async def test_no_key_is_made_in_a_database_without_a_schema(database_url: str) -> None:
+    refused = await command("keys", "create", "--tenant", "t", THREADWORKS_DATABASE_URL=database_url)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("threadworks: The database's schema is 0, this code needs ")
+    assert refused.stderr.count("\n") == 1
+
+
+async def test_a_refusal_of_postgresql_or_kafka_is_said_in_one_line(database_url: str, kafka: Broker) -> None:
+    nobody = database_url.replace("/test_", "/nobody_")
+    refused = await command("migrate", THREADWORKS_DATABASE_URL=nobody)
+    assert refused.returncode == 1
+    assert "THREADWORKS_DATABASE_URL has to name" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    told = {"THREADWORKS_KAFKA_BOOTSTRAP": kafka.bootstrap_servers, "THREADWORKS_TOOL_SERVICES": "copied-often"}
+    refused = await command("topics", "apply", "--replication-factor", "9", **told)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("threadworks: threadworks.")
+    assert refused.stderr.count("\n") == 1
+
+
 async def test_a_moodle_without_a_token_is_refused(tmp_path: Path) -> None:
     refused = await command(
         "run", THREADWORKS_DATA_DIR=str(tmp_path), THREADWORKS_MOODLE_BASE_URL="https://moodle.example"

@@ -1,6 +1,5 @@
 """What containers use of the command: waiting for a schema, and an installation without the local part."""
 
-import asyncio
 import importlib.abc
 import sys
 from collections.abc import Sequence
@@ -67,19 +66,6 @@ async def test_a_schema_that_excludes_this_code_is_not_waited_for(database_url: 
     await connection.close()
     with pytest.raises(SchemaUnsuitable, match="deploy a newer version"):
         await wait_for_schema(settings(database_url), say=lambda _: None)
-
-
-async def test_migrate_says_in_one_line_that_the_database_is_away() -> None:
-    result = await asyncio.to_thread(
-        CliRunner().invoke,
-        command(),
-        ["migrate"],
-        env={"THREADWORKS_DATABASE_URL": "postgresql://nobody:hidden@127.0.0.1:1/none"},
-    )
-    assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("threadworks migrate: ")
-    assert "hidden" not in line
 
 
 class _Absent(importlib.abc.MetaPathFinder):

@@ -1,6 +1,11 @@
 """The `threadworks` command."""
 
+import sys
+
 import typer
+from asyncpg import PostgresError
+from event_bus.kafka_admin import TopicError
+from run_engine.errors import EngineError
 
 from threadworks.commands.dead_letters import dead_letters
 from threadworks.commands.keys import keys
@@ -25,8 +30,12 @@ def command() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    command()()
+    """Entry point of the console script. What a command cannot do is said in one line, with exit code 1."""
+    try:
+        command()()
+    except (EngineError, TopicError, PostgresError, ConnectionError) as error:
+        sys.stderr.write(f"threadworks: {error}\n")
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

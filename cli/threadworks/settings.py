@@ -2,12 +2,35 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from file_store import checked_files_url
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    HttpUrl,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from service_process import load_settings
+from run_engine.store.address import checked_address
+from service_process import Brokers, load_settings
+
+
+def _address(text: str) -> str:
+    """Return `text`, which has to be empty or an address of the web. Raises ValueError."""
+    try:
+        _ADDRESSES.validate_python(text or "http://nobody")
+    except ValidationError:
+        raise ValueError("it does not begin with http:// or https:// and a host's name") from None
+    return text
+
+
+_ADDRESSES: Final = TypeAdapter(HttpUrl)
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class LocalSettings(BaseSettings):
@@ -24,11 +47,13 @@ class LocalSettings(BaseSettings):
     files_url: Annotated[str, AfterValidator(checked_files_url)] | None = None
     """`s3://bucket/prefix` of an S3-compatible store for uploaded files, with AWS_… variables; without it they are kept
     in the data folder."""
-    database_url: SecretStr | None = None
+    database_url: Annotated[SecretStr, AfterValidator(checked_address)] | None = Field(
+        default=None, description="the address of a PostgreSQL, postgresql://user:password@host:port/name"
+    )
     """A PostgreSQL (15 or newer) of your own; without it a local one is started."""
-    kafka_bootstrap: str | None = None
+    kafka_bootstrap: Brokers | None = None
     """A Kafka of your own, `host:port[,host:port]`, for `up` and `topics`; without it `up` starts a local one."""
-    moodle_base_url: str | None = None
+    moodle_base_url: Address | None = None
     """A Moodle of your own; without it the Moodle simulator answers."""
     moodle_token: SecretStr | None = None
     """Token of an account of that Moodle's web service."""
@@ -56,7 +81,7 @@ class LocalSettings(BaseSettings):
     """`auto` writes text for people on a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Events below this level are dropped."""
-    openai_base_url: str | None = Field(default=None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
+    openai_base_url: Address | None = Field(default=None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
     """An OpenAI-compatible API; without it and without a key the model simulator answers."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
     """The key for it."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import typer
 from run_engine.store.database import Database
+from run_engine.store.migrate import require_suitable_schema
 
 from threadworks.settings import LocalSettings
 
@@ -24,9 +25,10 @@ def database_url(settings: LocalSettings) -> str:
 
 @asynccontextmanager
 async def connected(settings: LocalSettings) -> AsyncIterator[Database]:
-    """A small pool for one command."""
+    """A small pool for one command, once the schema suits it. Raises `EngineError`, which `main` says in one line."""
     database = await Database.connect(database_url(settings), application_name="threadworks", min_size=1, max_size=2)
     try:
+        await require_suitable_schema(database)
         yield database
     finally:
         await database.close()

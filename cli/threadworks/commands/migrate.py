@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import typer
-from run_engine.errors import DatabaseUnavailable, EngineError, SchemaUnsuitable
+from run_engine.errors import DatabaseUnavailable, SchemaUnsuitable
 from run_engine.store.migrate import migrate as apply
-from run_engine.store.migrate import require_suitable_schema
 
 from threadworks.commands.database import connected, database_url
 from threadworks.settings import LocalSettings, local_settings
@@ -28,14 +27,10 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema. Safe to repeat, and safe to run from several places at once."""
     settings = local_settings()
-    try:
-        if wait:
-            asyncio.run(wait_for_schema(settings, say=typer.echo))
-        else:
-            _apply(settings)
-    except EngineError as error:
-        typer.echo(f"threadworks migrate: {error}", err=True)
-        raise typer.Exit(1) from None
+    if wait:
+        asyncio.run(wait_for_schema(settings, say=typer.echo))
+    else:
+        _apply(settings)
 
 
 def _apply(settings: LocalSettings) -> None:
@@ -67,12 +62,11 @@ async def wait_for_schema(
 
 async def _missing(settings: LocalSettings) -> str | None:
     try:
-        async with connected(settings) as database:
-            await require_suitable_schema(database)
+        async with connected(settings):
+            return None
     except DatabaseUnavailable as error:
         return str(error) or "the database is away"
     except SchemaUnsuitable as error:
         if error.facts["schema"] > error.facts["code"]:
             raise
         return str(error)
-    return None

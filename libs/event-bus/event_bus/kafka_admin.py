@@ -114,7 +114,7 @@ async def _has_broker(settings: KafkaSettings) -> bool:
     try:
         async with _admin(settings) as admin:
             return bool((await admin.describe_cluster())["brokers"])
-    except (KafkaError, OSError):
+    except (TopicError, OSError):
         return False
 
 
@@ -126,7 +126,10 @@ async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
             await admin.start()
         except KafkaError as error:
             raise ConnectionError(f"no Kafka broker answers at {settings.bootstrap_servers}") from error
-        yield admin
+        try:
+            yield admin
+        except KafkaError as error:
+            raise TopicError(f"Kafka does not do as it was asked ({type(error).__name__})") from error
     finally:
         await admin.close()
 

@@ -43,6 +43,7 @@ class OpsServer:
         meters: Meters | None = None,
     ) -> None:
         self._checks = checks
+        self._host = host
         self._alive = alive
         self._meters = Meters() if meters is None else meters
         routes = [
@@ -58,8 +59,12 @@ class OpsServer:
         return self._server.port
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the address cannot be bound."""
-        await self._server.start()
+        """Listen. Raises OSError when the address cannot be bound; its text names the settings."""
+        try:
+            await self._server.start()
+        except OSError as error:
+            where = f"{self._host}:{self._server.port} cannot be listened on ({error.strerror or error})"
+            raise OSError(f"{where}: set THREADWORKS_OPS_HOST or THREADWORKS_OPS_PORT") from error
 
     async def stop(self) -> None:
         """Stop listening and close all connections. Safe to call twice."""

@@ -110,9 +110,15 @@ async def test_two_servers_of_one_process_do_not_collide_and_stop_twice() -> Non
 async def test_a_taken_port_is_an_error_of_start() -> None:
     first = OpsServer(0, {})
     await first.start()
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError, match=r"in use.*: set THREADWORKS_OPS_HOST or THREADWORKS_OPS_PORT"):
         await OpsServer(first.port, {}).start()
     await first.stop()
+
+
+async def test_an_address_of_nobody_names_the_settings() -> None:
+    for host in ("192.0.2.1", "999.9.9.9"):
+        with pytest.raises(OSError, match=f"^{host}:0 cannot be listened on .*: set THREADWORKS_OPS_HOST"):
+            await OpsServer(0, {}, host).start()
 
 
 async def test_the_signals_of_the_process_stay_with_the_process(caplog: pytest.LogCaptureFixture) -> None:

@@ -138,8 +138,18 @@ class DatabaseUrlUnusable(EngineError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The database URL cannot be read: it must be postgresql://user:password@host/name, "
+            "The database URL cannot be read: THREADWORKS_DATABASE_URL must be postgresql://user:password@host/name, "
             "with special characters of the password percent-encoded ('/' is %2F)."
+        )
+
+
+class DatabaseRefused(EngineError):
+    """PostgreSQL answers, and lets this process in never: who it is, its password or the database's name are wrong."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"PostgreSQL refuses the connection ({reason}): THREADWORKS_DATABASE_URL has to name a user with its "
+            "password, and a database that is there."
         )
 
 

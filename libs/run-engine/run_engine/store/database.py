@@ -101,7 +101,7 @@ class Database:
     ) -> Self:
         """Opens the pool. `timeout` (seconds) bounds connecting, waiting for a free connection, and every statement.
 
-        Raises `DatabaseUnavailable` and `DatabaseUrlUnusable`.
+        Raises `DatabaseUnavailable`, `DatabaseUrlUnusable` and `DatabaseRefused`.
         """
         milliseconds = str(round(timeout * 1000))
         with unavailable(), readable_url():

@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from run_engine.errors import DatabaseUnavailable, DatabaseUrlUnusable
+from run_engine.errors import DatabaseRefused, DatabaseUnavailable, DatabaseUrlUnusable
 
 # The server is away, starting, stopping or a standby, is out of places, memory or disk, or has given a statement up
 # (deadlock, lock, time-out, a schema that has just changed). The same statement may go through a moment later.
@@ -28,6 +28,12 @@ _PASSING: Final = (
     asyncpg.InternalClientError,
 )
 
+_REFUSED: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
 
 @contextmanager
 def unavailable() -> Iterator[None]:
@@ -41,9 +47,12 @@ def unavailable() -> Iterator[None]:
 @contextmanager
 def readable_url() -> Iterator[None]:
     """Around connecting, inside `unavailable()`: no waiting helps an address that the driver cannot read, and its words
-    for that quote what stands where it expects a port: a piece of the password that has a '/' in it.
+    for that quote what stands where it expects a port: a piece of the password that has a '/' in it. Neither does it
+    help a wrong password.
     """
     try:
         yield
     except (ValueError, asyncpg.ClientConfigurationError):
         raise DatabaseUrlUnusable from None
+    except _REFUSED as error:
+        raise DatabaseRefused(type(error).__name__.removesuffix("Error")) from None

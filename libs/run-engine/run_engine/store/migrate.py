@@ -51,7 +51,7 @@ async def migrate(url: str, migrations: list[Migration] | None = None) -> list[M
     """Applies what is missing, each step in its own transaction, and returns it. Safe to run many times at once.
 
     Raises `DatabaseUnavailable`; the steps before are then applied, the one in the middle is not. Raises
-    `DatabaseUrlUnusable`.
+    `DatabaseUrlUnusable` and `DatabaseRefused`.
     """
     migrations = known_migrations() if migrations is None else migrations
     with unavailable():

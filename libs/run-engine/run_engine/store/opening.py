@@ -30,7 +30,7 @@ async def open_database(
     """Return a pool of at most `connections` to the database, once it answers and its schema suits this code.
 
     Tries for ever while PostgreSQL is away. Raises `SchemaUnsuitable` (its text says what to do), `DatabaseUrlUnusable`
-    and the driver's own errors for what waiting will not mend: a wrong password, a database that does not exist.
+    and `DatabaseRefused` (a wrong password, a database that does not exist): waiting will not mend them.
     """
     wait = FIRST_PAUSE
     while True:
