@@ -54,6 +54,8 @@ def _pins(text: str) -> str:
 
 
 def _catalogue(value: Any) -> Any:
+    if value == "":
+        return None
     return read_catalogue(Path(value)) if isinstance(value, str | Path) else value
 
 

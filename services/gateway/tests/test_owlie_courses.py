@@ -133,6 +133,13 @@ COURSE: dict[str, Any] = {"course_id": "1", "modes": {"general": {"model": "demo
         ),
         ({"c": {**COURSE, "modes": {"general": {"assistant_id": "a b"}}}}, "assistant_id"),
         ({"c": {**COURSE, "typo": 1}}, "typo"),
+        ({"two\nlines": 1}, "s → two lines: "),
+        (
+            b"universities:\n  u: {d: {s: {c: {course_id: 1}, c: {course_id: 2}}}}",
+            "names 'c' twice in one place (line 2)",
+        ),
+        (b'{"universities": {}, "universities": {}}', "names 'universities' twice"),
+        (b"&a [*a]", "is no course catalogue"),
     ],
 )
 def test_files_that_cannot_be_used_are_explained_in_one_line(tmp_path: Path, content: Any, reason: str) -> None:
@@ -190,3 +197,18 @@ def test_settings_read_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert read is not None
     assert read.has_course("50726")
     assert not read.has_course("51589")
+    monkeypatch.setenv("THREADWORKS_OWLIE_CATALOGUE", "")
+    assert GatewaySettings().owlie_catalogue is None  # type: ignore[call-arg] # as above
+
+
+def test_a_part_of_the_file_may_be_used_again(tmp_path: Path) -> None:
+    file = tmp_path / "courses.yaml"
+    file.write_text(
+        "universities: {u: {d: {s: {\n"
+        "a: &a {course_id: 1, modes: &m {general: &g {model: m, instructions: i}}},\n"
+        "b: {<<: *a, course_id: 2}, c: {course_id: 3, modes: *m},\n"
+        "d: {course_id: 4, modes: {quiz: {<<: *g, model: n}}}\n"
+        "}}}}\n"
+    )
+    modes = {each.course_name: (each.course_id, each.mode.model) for each in read_catalogue(file).modes()}
+    assert modes == {"a": ("1", "m"), "b": ("2", "m"), "c": ("3", "m"), "d": ("4", "n")}

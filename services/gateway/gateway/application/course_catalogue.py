@@ -155,7 +155,9 @@ def read_catalogue(path: Path) -> CourseCatalogue:
     if len(content) > _LARGEST:
         raise CatalogueUnusable(f"{path} is larger than {_LARGEST} bytes")
     try:
-        value = yaml.safe_load(content)
+        value = _loaded(content)
+    except _NamedTwice as twice:
+        raise CatalogueUnusable(f"{path} names '{twice.key}' twice in one place (line {twice.line})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1})" if mark is not None else ""
@@ -172,5 +174,50 @@ def read_catalogue(path: Path) -> CourseCatalogue:
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    message = " ".join(message.removeprefix("Value error, ").split())
-    return f"{' → '.join(str(part) for part in place)}: {message}" if place else message
+    message = message.removeprefix("Value error, ")
+    return _in_one_line(f"{' → '.join(str(part) for part in place)}: {message}" if place else message)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class _NamedTwice(Exception):
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key = _in_one_line(key)
+        self.line = line
+
+
+def _loaded(content: bytes) -> Any:
+    """Return what YAML says, as `yaml.safe_load`, which takes the last of two courses with one name and says nothing.
+
+    Raises `_NamedTwice`.
+    """
+    loader = yaml.SafeLoader(content)
+    try:
+        document = loader.get_single_node()
+        if document is None:
+            return None
+        _check_keys(document, set())
+        return loader.construct_document(document)
+    finally:
+        loader.dispose()
+
+
+def _check_keys(node: yaml.Node, checked: set[int]) -> None:
+    if id(node) in checked:
+        # It has an anchor, and is there once more.
+        return
+    checked.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        seen: set[tuple[str, str]] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise _NamedTwice(key.value, key.start_mark.line + 1)
+                seen.add((key.tag, key.value))
+            _check_keys(value, checked)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            _check_keys(each, checked)
