@@ -163,6 +163,23 @@ async def test_a_reader_that_goes_stops_nothing(
     assert (await owlie.messages(thread))[0]["content"] == "for later"
 
 
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "a click"}])
+async def test_who_waits_for_the_whole_answer_and_goes_is_not_waited_with(
+    caller: Any, owlie: Any, streaming: Streaming, question: dict[str, str], thread: str, key: dict[str, str]
+) -> None:
+    waiting = RawStream(owlie, "POST", f"/api/threads/{thread}/send_and_wait", question, **key)
+    run = await begun(streaming, owlie, thread)
+    async with asyncio.timeout(10):
+        while streaming.hub.listening(text=False) < 1:
+            await asyncio.sleep(0.01)
+    waiting.leave()
+    assert await waiting.end() == ""
+    assert streaming.hub.listening(text=False) == 0
+    claimed = await caller.worker.driving.claim(caller.tenant, run["id"])
+    await caller.worker.driving.finish(claimed, answer("for whoever comes back"))
+    assert (await owlie.messages(thread))[0]["content"] == "for whoever comes back"
+
+
 async def test_a_front_end_answers_a_call_while_it_reads(
     streaming: Streaming, owlie: Any, question: dict[str, str], thread: str
 ) -> None:

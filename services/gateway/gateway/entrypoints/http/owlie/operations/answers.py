@@ -19,6 +19,7 @@ from gateway.entrypoints.http.owlie.questions import Asked, Questions
 from gateway.entrypoints.http.owlie.refusals import Refusal
 from gateway.entrypoints.http.owlie.requests import Question, StreamQuery, parse, query
 from gateway.entrypoints.http.owlie.text_stream import TextStream
+from gateway.entrypoints.http.presence import while_present
 
 _WHOLE: Final = "all"
 """Where a stream begins that is joined: at its beginning. A text has no places."""
@@ -50,9 +51,7 @@ class AnswerOperations:
         body = await parse(call, Question)
         asked = await self._asked(call, body)
         if call.once is None:
-            run = await self._waiting.start(
-                call.tenant_id, asked.thread_id, asked.run, asked.messages, limit=self._limit
-            )
+            waiting = self._waiting.start(call.tenant_id, asked.thread_id, asked.run, asked.messages, limit=self._limit)
         else:
 
             async def start() -> Reply:
@@ -61,8 +60,8 @@ class AnswerOperations:
 
             kept = await call.once(sha256(body.model_dump_json().encode()).digest(), start)
             run_id = orjson.loads(kept.body)["run_id"]
-            run = await self._waiting.for_end(call.tenant_id, asked.thread_id, run_id, self._limit)
-        return ok(await self._answer(run))
+            waiting = self._waiting.for_end(call.tenant_id, asked.thread_id, run_id, self._limit)
+        return ok(await self._answer(await while_present(call, waiting)))
 
     async def send_and_stream(self, call: Call) -> StreamReply:
         """POST …/send_and_stream: the text of the answer as it is written."""
