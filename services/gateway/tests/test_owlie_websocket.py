@@ -250,6 +250,33 @@ async def test_questions_count_as_requests(new_owlie: Any, serving: Serving) -> 
         assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
 
 
+async def test_what_is_no_question_counts_as_well(new_owlie: Any, serving: Serving) -> None:
+    async with serving(new_owlie(owlie_requests_per_minute=3)) as server, at(server) as socket:
+        for _ in range(2):
+            await socket.send("{")
+            assert str(await socket.recv()).startswith("Error: Invalid payload")
+        await socket.send("{")
+        (told,) = await frames(socket)
+        assert told.startswith("Error: Too many requests")
+
+
+async def test_a_text_that_is_none_ends_the_connection_and_is_no_error_of_the_server(
+    owlie: Any, serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as server:
+        for pieces in ([b"\xff"], [b'{"a": "', b"\xc3", b'"}']):
+            async with at(server) as socket:
+                await socket.send(pieces, text=True)
+                with pytest.raises(ConnectionClosed) as closed:
+                    await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1007
+        async with at(server) as socket:
+            await socket.send([b'{"a": "\xc3', b'\xbc"}'], text=True)
+            assert "thread_id: Field required" in str(await socket.recv()), "a character may be in two fragments"
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 async def test_other_offers_and_other_paths(serving: Serving) -> None:
     async with serving() as server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
         offered = await http.post("/api/new", json={}, headers={"connection": "upgrade", "upgrade": "h2c"})

@@ -25,7 +25,7 @@ DONE: Final = "˘DONE˘"
 
 
 class OwlieDialog:
-    """Handler of `/ws`. Each question counts as a request of its address.
+    """Handler of `/ws`. Each message counts as a request of its address.
 
     It takes along the credentials that came when the connection was opened.
     """
@@ -39,13 +39,14 @@ class OwlieDialog:
     async def answer(self, scope: Scope, message: str | bytes) -> AsyncGenerator[str, None]:
         """Give the frames that answer a message."""
         try:
-            asked = read(message, SocketQuestion)
-        except Refusal as refusal:
-            yield f"Error: Invalid payload - {refusal.detail}"
-            return
-        try:
+            # Before it is read: reading what is no question costs as much.
             if self._admission is not None:
                 self._admission.admit(scope)
+            try:
+                asked = read(message, SocketQuestion)
+            except Refusal as refusal:
+                yield f"Error: Invalid payload - {refusal.detail}"
+                return
             async with aclosing(self._texts(asked, dict(scope["headers"]))) as pieces:
                 async for piece in pieces:
                     yield piece
