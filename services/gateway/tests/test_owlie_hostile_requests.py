@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import orjson
 import pytest
+from gateway.entrypoints.http.owlie.requests import LARGEST_BODY, LONGEST_TEXT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +64,26 @@ async def test_bodies(caller: Any, new_owlie: Any, path: str) -> None:
     for method in ("PUT", "PATCH", "DELETE", "OPTIONS"):
         is_refused(await owlie.http.request(method, known))
     assert await caller.count("runs") == 0
+
+
+async def test_bodies_have_a_size_of_their_own(caller: Any, new_owlie: Any) -> None:
+    owlie = new_owlie(owlie_requests_per_minute=0, largest_body=16 * 1024 * 1024)
+    thread = owlie.ids.token("thread", await caller.thread())
+    longest = "x" * LONGEST_TEXT
+    escaped = orjson.dumps({"assistant_id": "x", "content": longest}).replace(b"xx", b"\\ud83d\\ude00" * 2)
+    await owlie.refused("POST", f"/api/threads/{thread}", 404, content=escaped)
+    body = b'{"content": "x", "more": [' + b"[]," * (LARGEST_BODY // 3) + b"[]]}"
+    assert str(LARGEST_BODY) in await owlie.refused("POST", f"/api/threads/{thread}", 413, content=body)
+
+
+@pytest.mark.parametrize("token", ["", "x" * 5000, "gAAAAA" + "A" * 200_000, "ü", "\n"])
+async def test_whatever_is_no_token_stands_for_nothing(owlie: Any, token: str) -> None:
+    await owlie.refused("POST", "/api/new", 404, json={"assistant_id": token})
+    thread = owlie.ids.token("thread", "thread_1")
+    await owlie.refused("POST", "/api/change_thread", 404, json={"thread_id": token, "assistant_id": token})
+    await owlie.refused("POST", f"/api/threads/{thread}", 404, json={"content": "x", "assistant_id": token})
+    query = {"message": "x", "assistant_id": token[:5000]}
+    await owlie.refused("GET", f"/api/threads/{thread}/stream", 404, params=query)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

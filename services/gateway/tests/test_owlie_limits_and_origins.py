@@ -1,5 +1,6 @@
 """Who may call how often and from which pages, and uploads: what a dialect without keys needs all the more."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -146,6 +147,18 @@ async def test_uploads_that_are_refused(new_owlie: Any) -> None:
     await owlie.refused("POST", "/api/upload", 422, json={"file": "x"})
     broken = {"content-type": "multipart/form-data; boundary=x"}
     await owlie.refused("POST", "/api/upload", 422, content=b"--x\r\n", headers=broken)
+
+
+async def test_an_upload_in_chunks_does_not_go_on_after_its_file(new_owlie: Any) -> None:
+    async def long() -> AsyncIterator[bytes]:
+        head = b'--x\r\ncontent-disposition: form-data; name="%b"; filename="a"\r\n\r\n'
+        yield head % b"file" + b"short\r\n" + head % b"passed over"
+        for _ in range(100):
+            yield b"x" * 65536
+
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    owlie = new_owlie(owlie_largest_file=2048)
+    await owlie.refused("POST", "/api/upload", 413, content=long(), headers=form)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ class Surface:
     """What all of its paths begin with, as `/agents/`. Unknown paths that do so are refused in its words."""
     admission: Admission | None = None
     """Decides which requests are looked at."""
+    largest_body: int | None = None
+    """Bytes of a body, where the dialect takes less than the others."""
     sockets: Sequence[tuple[str, Dialog]] = ()
     """Paths of websockets, each with what answers the messages that come in."""
 
@@ -87,7 +89,7 @@ def build_app(
                 surface.exempt.get(path, surface.dialect),
                 handlers,
                 template=path,
-                largest_body=largest_body,
+                largest_body=min(largest_body, surface.largest_body or largest_body),
                 draining=draining,
                 meter=meter_of(name_of(surface.dialect), path),
                 keyed=surface.keyed,

@@ -14,6 +14,9 @@ from gateway.entrypoints.http.owlie.refusals import Refusal
 
 LONGEST_TEXT: Final = 256_000
 """Characters of a message, as in the other dialects."""
+LARGEST_BODY: Final = 4 * 1024 * 1024
+"""Bytes of a request that is no upload, as of a websocket's message: room for the longest text, however it is escaped.
+Not more, for whoever sends it has no key, and to read one of tiny parts takes a tenth of a second for each mebibyte."""
 MOST_OUTPUTS: Final = 128
 """Calls that a model makes at once, at the most."""
 
@@ -29,7 +32,8 @@ def _storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 """A text that the database can hold: PostgreSQL's have every character but one."""
 Content = Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT)]
-Token = Annotated[str, Field(min_length=1, max_length=1024)]
+Token = str
+"""Of any length: one that cannot be a token is told as all others that stand for nothing."""
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 

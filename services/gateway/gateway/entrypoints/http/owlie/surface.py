@@ -15,6 +15,7 @@ from gateway.entrypoints.http.owlie.operations.files import FileOperations
 from gateway.entrypoints.http.owlie.operations.runs import RunOperations
 from gateway.entrypoints.http.owlie.operations.threads import ThreadOperations
 from gateway.entrypoints.http.owlie.questions import Questions
+from gateway.entrypoints.http.owlie.requests import LARGEST_BODY
 from gateway.entrypoints.http.owlie.socket_dialog import OwlieDialog
 from gateway.settings import GatewaySettings
 
@@ -58,6 +59,7 @@ def owlie_surface(
         KeyedRequests(cases.idempotency, answers.join),
         prefix="/api/",
         admission=admission,
+        largest_body=LARGEST_BODY,
         sockets=[("/ws", OwlieDialog(cases.readings, questions, tenant_id, admission))],
     )
 

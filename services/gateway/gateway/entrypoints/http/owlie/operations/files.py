@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Final
 
 from run_engine.domain.files import File, NewFile
+from starlette.types import Message, Receive
 
 from gateway.application.files import Files, Upload
 from gateway.application.identities import NewIds
@@ -33,7 +34,7 @@ class FileOperations:
         if announced is not None and int(announced) > self._largest_file + _FORM_BYTES:
             raise FileTooLarge(self._largest_file)
         try:
-            form = Form(call.headers.get(b"content-type", b""), call.receive)
+            form = Form(call.headers.get(b"content-type", b""), self._bounded(call.receive))
         except NotMultipart:
             raise Refusal(422, "Expected multipart/form-data with a file.") from None
         async with self._files.upload(call.tenant_id) as upload:
@@ -47,6 +48,20 @@ class FileOperations:
             if call.once is None:
                 return await finish()
             return await call.once(sha256(content.digest() + filename.encode()).digest(), finish)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """Return what receives a body until it is too large: one in chunks does not announce how long it goes on."""
+        taken = 0
+
+        async def receive_more() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._largest_file + _FORM_BYTES:
+                raise FileTooLarge(self._largest_file)
+            return message
+
+        return receive_more
 
     async def _read(self, form: Form, upload: Upload, seen: Callable[[bytes], None]) -> str:
         """Take in a form, its file into `upload` and past `seen`; return the file's name."""
