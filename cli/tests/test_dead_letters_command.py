@@ -164,6 +164,39 @@ async def test_a_record_that_was_too_large_to_be_kept_is_fetched_from_its_old_pl
         await there.stop()
 
 
+async def test_letters_are_found_among_thousands_of_foreign_records_and_say_nothing_to_the_terminal(
+    own_kafka: LocalKafka,
+) -> None:
+    there = Installation(own_kafka)
+    await there.start()
+    try:
+        foreign = [OutgoingRecord(topic=DEAD_LETTERS, key=None, value=b"") for _ in range(1000)]
+        foreign.append(
+            OutgoingRecord(topic=DEAD_LETTERS, key=b"\xff", value=b"x", headers=(("dead_letter_topic", b"\xff"),))
+        )
+        for _ in range(3):
+            await there.send(*foreign)
+        hostile = dict(codec.encode(requested("run_1")).headers) | {"ce_id": b"", "ce_source": b"\x1b[2J\nforged"}
+        value = b"\xff\x00 no JSON"
+        await there.send(
+            OutgoingRecord(topic=COMMANDS, key=b"\x80\xfe", value=value, headers=tuple(hostile.items())),
+            OutgoingRecord(topic=COMMANDS, key=b"t", value=value, headers=(("ce_type", b"\x1b[2J\nforged"),)),
+        )
+        letters = await there.letters(2)
+        listed = (await there.command("list")).stdout
+        assert listed.count("\n") == 2
+        assert "\x1b" not in listed
+        for letter in letters:
+            shown = await there.command("show", str(letter["id"]))
+            assert shown.returncode == 0, shown.stderr
+            assert "\x1b" not in shown.stdout
+        replayed = await there.command("replay", "--all")
+        assert (replayed.returncode, replayed.stdout) == (0, "replayed 2\n")
+        assert len(await there.letters(2)) == 2
+    finally:
+        await there.stop()
+
+
 async def test_what_cannot_be_done_is_said_in_one_line(own_kafka: LocalKafka) -> None:
     bootstrap = own_kafka.bootstrap_servers
     lacking = await command("list", bootstrap=bootstrap)

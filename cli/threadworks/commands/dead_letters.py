@@ -105,7 +105,9 @@ def _line(letter: DeadLetter) -> str:
     place = f"{letter.topic}/{letter.partition}/{letter.offset}"
     again = " (replayed)" if letter.replayed else ""
     when = f"{letter.time:%Y-%m-%d %H:%M:%S}"
-    return f"{letter.id}  {when}  {place}  {letter.type or '?'}  {letter.service}  {why}{again}"
+    line = f"{letter.id}  {when}  {place}  {letter.type or '?'}  {letter.service}  {why}{again}"
+    # What others wrote must neither begin a line of its own nor speak to the terminal.
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
 
 
 def _facts(letter: DeadLetter) -> dict[str, Any]:

@@ -78,9 +78,10 @@ class DeadLetter:
 
 def letters(records: Sequence[IncomingRecord]) -> list[DeadLetter]:
     """What a dead-letter topic holds, oldest first. What is no dead letter of ours is left out."""
-    replayed = {record.headers_by_name[PREFIX + "replayed"].decode() for record in records if _is_mark(record)}
-    found = [_letter(record, replayed) for record in records if PREFIX + "topic" in record.headers_by_name]
-    return sorted(found, key=lambda letter: letter.time)
+    marks = (record.headers_by_name.get(PREFIX + "replayed", b"") for record in records)
+    replayed = {mark.decode(errors="replace") for mark in marks}
+    found = (_letter(record, replayed) for record in records)
+    return sorted((letter for letter in found if letter is not None), key=lambda letter: letter.time)
 
 
 def replay(letter: DeadLetter, original: IncomingRecord | None = None) -> OutgoingRecord:
@@ -96,29 +97,29 @@ def replay_mark(letter: DeadLetter) -> OutgoingRecord:
     return OutgoingRecord(topic=TOPIC, key=letter.key, value=b"", headers=((PREFIX + "replayed", letter.id.encode()),))
 
 
-def _is_mark(record: IncomingRecord) -> bool:
-    return PREFIX + "replayed" in record.headers_by_name
-
-
-def _letter(record: IncomingRecord, replayed: set[str]) -> DeadLetter:
+def _letter(record: IncomingRecord, replayed: set[str]) -> DeadLetter | None:
     ours = {
         name.removeprefix(PREFIX): value.decode(errors="replace")
         for name, value in record.headers_by_name.items()
         if name.startswith(PREFIX)
     }
     own_id = f"{record.partition}/{record.offset}"
-    return DeadLetter(
-        id=own_id,
-        topic=ours["topic"],
-        partition=int(ours["partition"]),
-        offset=int(ours["offset"]),
-        error_class=ours["error_class"],
-        reason=ours.get("reason"),
-        service=ours["service"],
-        group=ours["group"],
-        time=datetime.fromisoformat(ours["time"]),
-        key=record.key,
-        value=None if "value_left_out" in ours else record.value or b"",
-        headers=tuple((name, value or b"") for name, value in record.headers if not name.startswith(PREFIX)),
-        replayed=own_id in replayed,
-    )
+    try:
+        return DeadLetter(
+            id=own_id,
+            topic=ours["topic"],
+            partition=int(ours["partition"]),
+            offset=int(ours["offset"]),
+            error_class=ours["error_class"],
+            reason=ours.get("reason"),
+            service=ours["service"],
+            group=ours["group"],
+            # One without a zone, which is not of ours, could not be sorted among them.
+            time=datetime.fromisoformat(ours["time"]).astimezone(UTC),
+            key=record.key,
+            value=None if "value_left_out" in ours else record.value or b"",
+            headers=tuple((name, value or b"") for name, value in record.headers if not name.startswith(PREFIX)),
+            replayed=own_id in replayed,
+        )
+    except (KeyError, ValueError):
+        return None

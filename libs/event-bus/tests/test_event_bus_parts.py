@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from event_bus import OutgoingRecord
-from event_bus.dead_letters import TOPIC, dead_letter, without_value
+from event_bus.dead_letters import TOPIC, dead_letter, letters, without_value
 from event_bus.in_process_log import RETAINED, PartitionLog
 from event_bus.incoming import IncomingRecord, Partition
 from event_bus.kafka_client_log import OncePerInterval, calm_client_log
@@ -199,3 +199,45 @@ def test_the_clients_loggers_get_one_filter_each() -> None:
     for name in ("aiokafka", "aiokafka.consumer.fetcher", "aiokafka.consumer.group_coordinator"):
         filters = logging.getLogger(name).filters
         assert len([one for one in filters if isinstance(one, OncePerInterval)]) == 1
+
+
+def _on_the_dead_letter_topic(headers: dict[str, bytes], value: bytes | None = b"x") -> IncomingRecord:
+    return IncomingRecord(TOPIC, 0, 7, None, value, tuple(headers.items()))
+
+
+_OURS = {
+    "dead_letter_topic": b"threadworks.messages.v1",
+    "dead_letter_partition": b"1",
+    "dead_letter_offset": b"2",
+    "dead_letter_error_class": b"KeyError",
+    "dead_letter_service": b"gateway",
+    "dead_letter_group": b"g",
+    "dead_letter_time": b"2026-01-01T00:00:00+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {},
+        {"dead_letter_topic": b"t"},
+        _OURS | {"dead_letter_partition": b"many"},
+        _OURS | {"dead_letter_offset": b""},
+        _OURS | {"dead_letter_time": b"yesterday"},
+        {name: value for name, value in _OURS.items() if name != "dead_letter_group"},
+        {"dead_letter_replayed": b"\xff\xfe"},
+        {"dead_letter_replayed": b""},
+    ],
+)
+def test_what_is_no_dead_letter_of_ours_hides_none_that_is(foreign: dict[str, bytes]) -> None:
+    ours = _on_the_dead_letter_topic(_OURS)
+    found = letters([_on_the_dead_letter_topic(foreign, None), ours])
+    assert [(each.id, each.topic, each.offset, each.replayed) for each in found] == [
+        ("0/7", "threadworks.messages.v1", 2, False)
+    ]
+
+
+def test_a_letter_whose_time_has_no_zone_is_sorted_among_the_others() -> None:
+    without_zone = _OURS | {"dead_letter_time": b"2025-06-01T00:00:00"}
+    found = letters([_on_the_dead_letter_topic(_OURS), _on_the_dead_letter_topic(without_zone)])
+    assert [each.time.year for each in found] == [2025, 2026]
