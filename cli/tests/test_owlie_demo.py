@@ -4,6 +4,7 @@ import stat
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
+import pytest
 from gateway.application.course_catalogue import read_catalogue
 from pydantic import SecretStr
 from threadworks import demo
@@ -42,6 +43,15 @@ def test_another_tenant_has_no_courses_of_the_demo(tmp_path: Path) -> None:
     assert told is not None
     assert (told.tenant, told.catalogue) == ("university", None)
     assert "THREADWORKS_OWLIE_CATALOGUE" not in told.environment()
+
+
+def test_a_setting_that_is_empty_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KEYS", "TENANT", "CATALOGUE"):
+        monkeypatch.setenv(f"THREADWORKS_OWLIE_{name}", "")
+    told = owlie(LocalSettings(data_dir=tmp_path))
+    assert told is not None
+    assert (told.tenant, told.catalogue) == (demo.TENANT, COURSES)
+    assert urlsafe_b64decode(told.keys)
 
 
 def test_the_course_of_the_demo() -> None:

@@ -8,6 +8,7 @@ from file_store import checked_files_url
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
     HttpUrl,
     SecretStr,
@@ -72,7 +73,7 @@ class LocalSettings(BaseSettings):
     only."""
     owlie_tenant: str | None = None
     """The tenant that the Owlie dialect is about. Default: the demo's."""
-    owlie_catalogue: Path | None = None
+    owlie_catalogue: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = None
     """The course catalogue of the Owlie dialect. Default: the demo's, for the demo's tenant."""
     ops_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /healthz, /readyz and /metrics of `run`, 0 for any free one; without it there is none. Of `up`, each
