@@ -1,10 +1,12 @@
 """Conversations: messages of tools and answers to calls, which OpenAI's lists have never had."""
 
+import asyncio
+
 import pytest
 from engine_world import World, answer, call, new_id, text, user
 from run_engine.domain.drafts import NewMessage, NewThread, PageRequest
 from run_engine.domain.objects import Json, Message
-from run_engine.errors import NotFound
+from run_engine.errors import NotFound, ThreadBusy, Unanswerable
 
 EVERYTHING = PageRequest(limit=100, order="asc")
 CALLS: list[Json] = [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
@@ -206,3 +208,33 @@ async def test_a_request_that_nobody_has_answered_stands_at_the_end(world: World
     said = await told(world, run.thread_id)
     assert await told(world, run.thread_id, PageRequest(limit=100, order="asc", after=step.id)) == []
     assert await told(world, run.thread_id, PageRequest(limit=100, order="desc", after=step.id)) == said[::-1]
+
+
+async def test_a_message_follows_what_is_said_meanwhile(world: World) -> None:
+    messages, database = world.gateway.messages, world.database
+    thread = await world.gateway.threads.create(world.tenant, NewThread(id=new_id("thread"), messages=[user()]))
+
+    async def adding(draft: NewMessage) -> Message:
+        return await messages.create(world.tenant, thread.id, draft, in_turn=True)
+
+    async with database.unit_of_work():
+        await adding(from_assistant())
+        late = asyncio.create_task(adding(user()))
+        async with asyncio.timeout(10):
+            while not await world.sql("SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"):
+                await asyncio.sleep(0.01)
+    with pytest.raises(Unanswerable) as refused:
+        await late
+    assert (refused.value.reason, refused.value.call_ids) == ("calls_not_answered", ("call_1",))
+    await adding(from_tool())
+    await adding(user())
+    assert [each.role for each in await told(world, thread.id)] == ["user", "assistant", "tool", "user"]
+
+
+async def test_a_thread_that_is_away_or_busy_takes_no_turn(world: World) -> None:
+    run = await world.parked(call())
+    with pytest.raises(ThreadBusy):
+        await world.gateway.messages.create(world.tenant, run.thread_id, from_tool(), in_turn=True)
+    with pytest.raises(NotFound) as found:
+        await world.gateway.messages.create(world.tenant, "thread_nobodys", user(), in_turn=True)
+    assert found.value.kind == "thread"

@@ -229,7 +229,7 @@ def use_cases(
         readings=Readings(hub, run_cases),
         waiting=Waiting(hub, run_cases),
         answering=answering,
-        exchanges=Exchanges(conversation_store, message_cases, run_cases, thread_store, answering),
+        exchanges=Exchanges(conversation_store, message_cases, run_cases, thread_store),
         overviews=overview_store,
         files=Files(file_rows, stored),
         attached_files=AttachedFiles(file_rows),

@@ -7,6 +7,7 @@ ask for it before a run, and before a message is added.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from run_engine.domain.drafts import NewMessage
 from run_engine.domain.objects import Role
 from run_engine.errors import Unanswerable
 
@@ -20,6 +21,11 @@ class Turn:
     """Of an assistant's message: the calls that it asks for."""
     tool_call_id: str | None = None
     """Of a tool's message: the call that it answers."""
+
+
+def turn_of(draft: NewMessage) -> Turn:
+    """A message to be added, as a turn."""
+    return Turn(draft.role, tuple(call["id"] for call in draft.tool_calls or ()), draft.tool_call_id)
 
 
 def check_turns(turns: Sequence[Turn], *, whole: bool) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from run_engine.domain.drafts import MOST_MESSAGES, NewMessage, Page, PageRequest
 from run_engine.domain.metadata import merged
 from run_engine.domain.objects import Message, Metadata
+from run_engine.domain.turns import check_next, turn_of
 from run_engine.errors import NotFound, ThreadBusy
 from run_engine.store import rows
 from run_engine.store.database import Database
 from run_engine.store.drafted import senders
+from run_engine.store.overviews import Overviews
 from run_engine.store.paging import HIGHEST, fetch_page
 from run_engine.store.thread_room import require_room
 from run_engine.store.users import require_users
@@ -25,11 +27,24 @@ class Messages:
         self._database = database
         self._writer = writer
 
-    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
+    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage, *, in_turn: bool = False) -> Message:
         """Adds a message; a user's is published as message.created.
 
-        Raises `NotFound` (of the sender too), `ThreadBusy` and `ThreadFull`.
+        With `in_turn` it has to be one that may follow what was said (`domain.turns`), whoever else adds one meanwhile.
+        Raises `NotFound` (of the sender too), `ThreadBusy`, `ThreadFull`, and `Unanswerable` where it is not its turn.
         """
+        if not in_turn:
+            return await self._create(tenant_id, thread_id, draft)
+        database = self._database
+        async with database.unit_of_work():
+            # Held until the commit, so that what is looked at is what the message will follow.
+            thread = await database.one("thread_for_change", tenant_id=tenant_id, id=thread_id)
+            if thread is not None and thread["active_run"] is None:
+                turns, whole = await Overviews(database).turns(tenant_id, thread_id)
+                check_next(turns, turn_of(draft), whole=whole)
+            return await self._create(tenant_id, thread_id, draft)
+
+    async def _create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
         while True:
             row = await self._database.one(
                 "create_message",

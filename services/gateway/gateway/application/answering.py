@@ -12,7 +12,7 @@ from run_engine.domain.drafts import PageRequest
 from run_engine.domain.objects import Assistant, Message, Run
 from run_engine.domain.sources import Source, sources_of
 from run_engine.domain.status import RunStatus
-from run_engine.domain.turns import Turn, check_next, check_turns
+from run_engine.domain.turns import Turn, check_turns
 from run_engine.errors import NotFound, Unanswerable
 from run_engine.store.overviews import ThreadOverview
 
@@ -127,11 +127,6 @@ class Answering:
         if found is None:
             raise NoAssistant
         return Due(await self._assistants.get(tenant_id, found))
-
-    async def check_next(self, tenant_id: str, thread_id: str, turn: Turn) -> None:
-        """Raise `Unanswerable` where a message may not follow in a thread."""
-        turns, whole = await self._overviews.turns(tenant_id, thread_id)
-        check_next(turns, turn, whole=whole)
 
     async def answer(self, run: Run) -> Answer:
         """Return what a run that has ended has answered. Raises `NoAnswer`, and `NotFound` if its thread is gone."""

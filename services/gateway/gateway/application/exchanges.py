@@ -13,11 +13,9 @@ from run_engine.domain.drafts import NewMessage, PageRequest
 from run_engine.domain.objects import Message, Run, RunStep
 from run_engine.domain.sources import Source, sources_of
 from run_engine.domain.status import MessageStatus, RunStatus
-from run_engine.domain.turns import Turn
 from run_engine.errors import NotFound
 from run_engine.store.conversations import RunCall
 
-from gateway.application.answering import Answering
 from gateway.application.conversation_ports import ConversationStore
 from gateway.application.messages import Messages
 from gateway.application.ports import ThreadStore
@@ -47,13 +45,11 @@ class Exchanges:
         messages: Messages,
         runs: Runs,
         threads: ThreadStore,
-        answering: Answering,
     ) -> None:
         self._conversations = conversations
         self._messages = messages
         self._runs = runs
         self._threads = threads
-        self._answering = answering
 
     async def add(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Said:
         """Add a message. A tool's that answers an open call of a run is the output of that call.
@@ -67,11 +63,7 @@ class Exchanges:
                 output = (draft.tool_call_id, _text_of(draft))
                 await self._runs.answer(tenant_id, thread_id, thread.active_run, [output])
                 return Said("tool_call", await self._conversations.get(tenant_id, draft.tool_call_id))
-        if thread.active_run is None:
-            calls_asked = tuple(call["id"] for call in draft.tool_calls or ())
-            turn = Turn(draft.role, calls_asked, draft.tool_call_id)
-            await self._answering.check_next(tenant_id, thread_id, turn)
-        return Said("message", await self._messages.create(tenant_id, thread_id, draft))
+        return Said("message", await self._messages.create(tenant_id, thread_id, draft, in_turn=True))
 
     async def list(self, tenant_id: str, thread_id: str, request: PageRequest) -> Sequence[Said]:
         """Read one page; it has more messages than were asked for where calls come with it.

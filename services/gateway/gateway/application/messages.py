@@ -19,12 +19,12 @@ class Messages:
         self._threads = threads
         self._credentials = credentials
 
-    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
-        """Add a message."""
+    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage, *, in_turn: bool = False) -> Message:
+        """Add a message, `in_turn` only where it may follow what was said."""
         if self._credentials is None:
-            return await self._messages.create(tenant_id, thread_id, draft)
+            return await self._messages.create(tenant_id, thread_id, draft, in_turn=in_turn)
         return await self._credentials.along(
-            tenant_id, thread_id, lambda: self._messages.create(tenant_id, thread_id, draft)
+            tenant_id, thread_id, lambda: self._messages.create(tenant_id, thread_id, draft, in_turn=in_turn)
         )
 
     async def get(self, tenant_id: str, thread_id: str, message_id: str) -> Message:

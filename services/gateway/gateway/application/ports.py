@@ -131,8 +131,11 @@ class ThreadStore(Protocol):
 class MessageStore(Protocol):
     """The messages of all threads."""
 
-    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage) -> Message:
-        """Add a message. Raises `ThreadBusy` while a run is active, and `ThreadFull`."""
+    async def create(self, tenant_id: str, thread_id: str, draft: NewMessage, *, in_turn: bool = False) -> Message:
+        """Add a message. Raises `ThreadBusy` while a run is active, and `ThreadFull`.
+
+        With `in_turn` it has to be one that may follow what was said: raises `Unanswerable`, too.
+        """
         ...
 
     async def modify(self, tenant_id: str, thread_id: str, message_id: str, metadata: Metadata | None) -> Message:
