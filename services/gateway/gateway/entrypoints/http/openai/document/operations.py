@@ -32,6 +32,7 @@ from gateway.entrypoints.http.openai.document.parameters import (
     OF_TYPE,
     PAGE,
     RANGE,
+    TOOL_CREDENTIAL,
     WITH_METADATA,
 )
 from gateway.entrypoints.http.openai.document.runs import RunObject, RunStepObject
@@ -139,13 +140,18 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
             extension=True,
         ),
         "POST": Operation(
-            id="createThread", summary="Create a thread, with messages.", body=CreateThread, reply=ThreadObject
+            id="createThread",
+            summary="Create a thread, with messages.",
+            parameters=(TOOL_CREDENTIAL,),
+            body=CreateThread,
+            reply=ThreadObject,
         ),
     },
     "/v1/threads/runs": {
         "POST": Operation(
             id="createThreadAndRun",
             summary="Create a thread and run it.",
+            parameters=(TOOL_CREDENTIAL,),
             body=CreateThreadAndRun,
             reply=_RUN_OR_STREAM,
         ),
@@ -159,7 +165,13 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
         "GET": Operation(
             id="listMessages", summary="List messages.", parameters=(*PAGE, OF_RUN), reply=ListOf[MessageObject]
         ),
-        "POST": Operation(id="createMessage", summary="Add a message.", body=CreateMessage, reply=MessageObject),
+        "POST": Operation(
+            id="createMessage",
+            summary="Add a message.",
+            parameters=(TOOL_CREDENTIAL,),
+            body=CreateMessage,
+            reply=MessageObject,
+        ),
     },
     f"{_THREAD}/messages/{{message_id}}": {
         "GET": Operation(id="getMessage", summary="Retrieve a message.", reply=MessageObject),
@@ -183,7 +195,11 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     f"{_THREAD}/runs": {
         "GET": Operation(id="listRuns", summary="List runs.", parameters=PAGE, reply=ListOf[RunObject]),
         "POST": Operation(
-            id="createRun", summary="Run a thread.", parameters=(INCLUDE,), body=CreateRun, reply=_RUN_OR_STREAM
+            id="createRun",
+            summary="Run a thread.",
+            parameters=(INCLUDE, TOOL_CREDENTIAL),
+            body=CreateRun,
+            reply=_RUN_OR_STREAM,
         ),
     },
     _RUN: {
@@ -197,6 +213,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
         "POST": Operation(
             id="submitToolOuputsToRun",
             summary="Answer the calls that a run waits for.",
+            parameters=(TOOL_CREDENTIAL,),
             body=SubmitToolOutputs,
             reply=_RUN_OR_STREAM,
         ),

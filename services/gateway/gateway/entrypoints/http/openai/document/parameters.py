@@ -73,6 +73,14 @@ IDEMPOTENCY_KEY: Final = Parameter(
     place="header",
     extension=True,
 )
+TOOL_CREDENTIAL: Final = Parameter(
+    name="X-Tool-Credential",
+    description="The user's own credential for a tool service, `moodle=<token>`: kept sealed for the thread, and used "
+    "instead of the service's own. An empty one takes it back.",
+    schema={"type": "string"},
+    place="header",
+    extension=True,
+)
 BETA: Final = {
     version: Parameter(
         name="OpenAI-Beta",
