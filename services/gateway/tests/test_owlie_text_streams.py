@@ -290,9 +290,27 @@ async def test_messages_are_paragraphs() -> None:
     assert await pieces(*told, [ran(RunStatus.COMPLETED)]) == (["I look it up.", "\n\nIt is 42."], None)
 
 
-@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.EXPIRED])
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.EXPIRED])
 async def test_runs_that_do_not_answer(status: RunStatus) -> None:
     assert await pieces([said("Hel"), cut("run_failed"), step("failed"), ran(status)]) == (["Hel"], status)
+
+
+async def test_an_answer_that_was_stopped_ends_where_it_was(
+    streaming: Streaming, owlie: Any, question: dict[str, str], thread: str
+) -> None:
+    """The front end shows what it reads as the answer: a student who stops one is shown no error."""
+    stream = RawStream(owlie, "POST", f"/api/threads/{thread}/send_and_stream", question)
+    run = await begun(streaming, owlie, thread)
+    claimed = await streaming.claim(run)
+    step_id = new_id("step")
+    await streaming.open(claimed, step_id, new_id("message"))
+    await streaming.write(run, step_id, 0, "Java ist")
+    await stream.reads("Java ist")
+    stopped = await owlie.post(f"/api/threads/{thread}/runs/{run['id']}/cancel")
+    assert stopped == {"message": "Thread stopped successfully."}
+    await streaming.driving.obey_cancel(claimed)
+    assert await stream.end() == "Java ist"
+    assert await pieces([ran(RunStatus.CANCELLED), EndTold(PLACE)]) == ([], None), "nothing was said yet"
 
 
 async def test_an_answer_that_is_cut_short_is_one() -> None:

@@ -12,7 +12,8 @@ from gateway.application.streams.telling import MessageTold, RunTold, StepTold, 
 BETWEEN_MESSAGES: Final = "\n\n"
 """What a run says beside its calls, and what it says afterwards, are two messages: two paragraphs of one text."""
 
-_ANSWERED: Final = frozenset({RunStatus.COMPLETED, RunStatus.INCOMPLETE})
+_NOT_FAILED: Final = frozenset({RunStatus.COMPLETED, RunStatus.INCOMPLETE, RunStatus.CANCELLED})
+"""Ends that nothing is said of. Whoever reads has stopped the answer, and knows it."""
 
 
 class AnswerFailed(Exception):
@@ -52,7 +53,7 @@ class _Answer:
         """Whether nothing can follow that would belong to what was given."""
         if self.run is None:
             return False
-        return self._begun_again or (self.run.status.ended and self.run.status not in _ANSWERED)
+        return self._begun_again or (self.run.status.ended and self.run.status not in _NOT_FAILED)
 
     def text_of(self, told: list[Told]) -> str:
         """Take in what was told; return its text."""
