@@ -6,21 +6,18 @@ other name, for they are the app's own.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 from run_engine.domain import ids, renderings
 from run_engine.errors import NotFound
 
 from gateway.application.conversation_ports import IdNumbers
+from gateway.entrypoints.http.named_ids import AS_IN_V1, Named, numbers_of
 
 LONGEST_USER: Final = 128
 
-_ID: Final = re.compile("[A-Za-z0-9_-]{1,64}")
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-Named: TypeAlias = tuple[str, str | None]
-"""A kind, as in the engine's `ids.PREFIXES`, and the engine's id of an object of that kind; None stands for none."""
 
 
 class Shown:
@@ -46,21 +43,13 @@ class AgentIds:
 
     async def shown(self, tenant_id: str, named: Iterable[Named]) -> Shown:
         """Return the ids of the objects that a reply names. They have to be stored ones."""
-        wanted: dict[str, dict[str, None]] = {}
-        for kind, object_id in named:
-            if object_id is not None:
-                wanted.setdefault(kind, {})[object_id] = None
-        found: dict[tuple[str, str], UUID] = {}
-        for kind, object_ids in wanted.items():
-            numbers = await self._numbers.numbers(tenant_id, kind, list(object_ids))
-            found.update({(kind, object_id): number for object_id, number in numbers.items()})
-        return Shown(found)
+        return Shown(await numbers_of(self._numbers, tenant_id, named))
 
     async def read(self, tenant_id: str, kind: str, text: str) -> str:
         """Return the engine's id behind one that a client gave. Raises `NotFound` for what cannot be an id."""
         if _UUID.fullmatch(text):
             return await self._numbers.id_of(tenant_id, kind, UUID(text))
-        if not _ID.fullmatch(text):
+        if not AS_IN_V1.fullmatch(text):
             raise NotFound(kind, text)
         return text
 

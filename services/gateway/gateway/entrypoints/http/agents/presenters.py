@@ -1,32 +1,22 @@
 """Threads, messages and pieces of answers as this dialect shows them."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from run_engine.domain.objects import Assistant, Json, Message
+from run_engine.domain.objects import Assistant, Message
+from run_engine.domain.plain_text import plain_text
 from run_engine.domain.sources import Source
 from run_engine.store.overviews import ThreadOverview
 
 from gateway.application.exchanges import Said
-from gateway.entrypoints.http.agents.ids import Named, Shown, tenant_shown, user_shown
+from gateway.entrypoints.http.agents.ids import Shown, tenant_shown, user_shown
+from gateway.entrypoints.http.named_ids import Named
 
 
 def iso(moment: datetime) -> str:
     """Return ISO 8601 in UTC, always with microseconds: `2025-03-15T09:13:02.654321Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-
-def plain_text(content: Sequence[Json]) -> str:
-    """Return what a message says as one text. Images have no place in it."""
-    said = []
-    for part in content:
-        if part["type"] == "text":
-            said.append(part["text"]["value"])
-        elif part["type"] == "refusal":
-            said.append(part["refusal"])
-    return "\n\n".join(said)
 
 
 def ids_of_thread(seen: ThreadOverview) -> list[Named]:

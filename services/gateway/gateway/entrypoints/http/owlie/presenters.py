@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 from run_engine.domain.objects import Message, Run, ToolCall
+from run_engine.domain.plain_text import plain_text
 from run_engine.domain.status import PARKED, RunStatus
 
 from gateway.entrypoints.http.exchange import Reply
@@ -36,18 +37,12 @@ def run_status(ids: EncryptedIds, run: Run, open_calls: Sequence[ToolCall] = ())
 def message(found: Message) -> dict[str, Any]:
     """Return a message; its content is the plain text of its parts."""
     return {
-        "content": text_of(found),
+        "content": plain_text(found.content),
         "role": found.role,
         "hidden": HIDDEN.items() <= found.metadata.items(),
         "id": found.id,
         "created_at": int(found.created_at.timestamp()),
     }
-
-
-def text_of(found: Message) -> str:
-    """Return the texts of a message, a paragraph each. Images have none."""
-    texts = (part["text"]["value"] if part["type"] == "text" else part.get("refusal") for part in found.content)
-    return "\n\n".join(text for text in texts if text)
 
 
 def _required_action(calls: Sequence[ToolCall]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 from run_engine.domain.objects import Run, ToolCall
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
 from gateway.entrypoints.http.entities.presenters.words import iso
 from gateway.entrypoints.http.json_values import is_too_deep
+from gateway.entrypoints.http.named_ids import Named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 from run_engine.domain.objects import Assistant
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
 from gateway.entrypoints.http.entities.presenters.words import meta_data, seconds
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_assistant(found: Assistant, user_id: str | None = None) -> list[Named]:

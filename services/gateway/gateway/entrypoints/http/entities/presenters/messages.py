@@ -7,10 +7,12 @@ completed when it was cut.
 from typing import Any
 
 from run_engine.domain.objects import Message
+from run_engine.domain.plain_text import plain_text
 from run_engine.domain.status import MessageStatus
 
-from gateway.entrypoints.http.entities.ids import PREFIXES, Named, Shown, kind_of_said
-from gateway.entrypoints.http.entities.presenters.words import meta_data, plain_text, seconds
+from gateway.entrypoints.http.entities.ids import PREFIXES, Shown, kind_of_said
+from gateway.entrypoints.http.entities.presenters.words import meta_data, seconds
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_message(found: Message) -> list[Named]:

@@ -5,8 +5,9 @@ from typing import Any
 from run_engine.domain.objects import Json, Run
 from run_engine.domain.status import RunStatus
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
 from gateway.entrypoints.http.entities.presenters.words import meta_data, run_status, seconds
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_run(found: Run) -> list[Named]:

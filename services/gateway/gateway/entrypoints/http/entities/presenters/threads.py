@@ -5,9 +5,10 @@ from typing import Any
 
 from run_engine.domain.objects import Thread, User
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
 from gateway.entrypoints.http.entities.presenters import users
 from gateway.entrypoints.http.entities.presenters.words import meta_data, seconds
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_thread(found: Thread, participants: Sequence[User]) -> list[Named]:

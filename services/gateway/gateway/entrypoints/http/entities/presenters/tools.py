@@ -4,7 +4,8 @@ from typing import Any
 
 from run_engine.domain.objects import Tool
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_tool(found: Tool) -> list[Named]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from run_engine.domain.objects import User
 
-from gateway.entrypoints.http.entities.ids import Named, Shown
+from gateway.entrypoints.http.entities.ids import Shown
 from gateway.entrypoints.http.entities.requests.users import NOBODY
+from gateway.entrypoints.http.named_ids import Named
 
 
 def ids_of_user(found: User) -> list[Named]:

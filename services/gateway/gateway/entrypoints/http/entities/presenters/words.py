@@ -1,11 +1,11 @@
-"""The words of this dialect where they are not the engine's: statuses, times, texts."""
+"""The words of this dialect where they are not the engine's: statuses, times, meta data."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from run_engine.domain.objects import Json, Metadata
+from run_engine.domain.objects import Metadata
 from run_engine.domain.status import RunStatus
 
 from gateway.entrypoints.http.entities.requests.fields import shown
@@ -39,14 +39,3 @@ def iso(moment: datetime | None) -> str | None:
 def meta_data(metadata: Metadata) -> dict[str, Any]:
     """Return the values that `meta_data` was given."""
     return {key: shown(value) for key, value in metadata.items()}
-
-
-def plain_text(content: list[Json]) -> str:
-    """Return what a message says as one text. Images have no place in it."""
-    said = []
-    for part in content:
-        if part["type"] == "text":
-            said.append(part["text"]["value"])
-        elif part["type"] == "refusal":
-            said.append(part["refusal"])
-    return "\n\n".join(said)
