@@ -233,7 +233,7 @@ async def test_a_server_that_stops_finishes_what_it_says(caller: Any, owlie: Any
             await stopping
 
 
-async def test_questions_count_as_requests(new_owlie: Any, serving: Serving) -> None:
+async def test_questions_count_as_requests(new_owlie: Any, serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     limited = new_owlie(owlie_requests_per_minute=3)
     question = orjson.dumps({"thread_id": "x", "assistant_id": "y", "message": "z"}).decode()
     async with serving(limited) as server, at(server) as socket:
@@ -248,6 +248,7 @@ async def test_questions_count_as_requests(new_owlie: Any, serving: Serving) -> 
                 pass
         assert refused.value.response.status_code == 429
         assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == [], "it is no error of the server"
 
 
 async def test_what_is_no_question_counts_as_well(new_owlie: Any, serving: Serving) -> None:

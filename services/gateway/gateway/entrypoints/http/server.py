@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -144,6 +144,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    async def send(self, message: Any) -> None:
+        """Send, and know of a refusal that was sent; uvicorn would log each as an error of the server."""
+        await super().send(message)
+        if self.close_sent:
+            self.handshake_complete = True
 
     def shutdown(self) -> None:
         """Leave the end to `sockets`, which finishes what it says; uvicorn would close in the middle of a word."""
