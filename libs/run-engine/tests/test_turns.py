@@ -48,7 +48,7 @@ def test_what_can_be_answered(turns: list[Turn]) -> None:
         ([USER, asks("a", "b", "c"), output("b"), USER], "calls_not_answered", ("a", "c")),
         ([USER, asks("a"), ANSWER, output("a")], "calls_not_answered", ("a",)),
         ([USER, output("a")], "no_such_call", ("a",)),
-        ([USER, output(None)], "no_such_call", ("",)),
+        ([USER, asks("a"), output(None)], "calls_not_answered", ("a",)),
         ([USER, asks("a"), output("b")], "no_such_call", ("b",)),
         ([USER, asks("a"), output("a"), ANSWER, output("a")], "no_such_call", ("a",)),
     ],
@@ -86,6 +86,8 @@ def test_the_end_of_what_can_be_answered_can_be_answered(turns: list[Turn]) -> N
         ([USER, asks("a")], output("a")),
         ([USER, asks("a", "b"), output("a")], output("b")),
         ([USER, asks("a"), output("a")], USER),
+        ([USER], output(None)),
+        ([USER, output(None)], ANSWER),
         # However it came about: what is past cannot be mended by what follows.
         ([USER, asks("a"), USER], USER),
     ],
@@ -101,6 +103,7 @@ def test_what_may_follow(turns: list[Turn], turn: Turn) -> None:
         ([USER], output("a"), "no_such_call"),
         ([USER, asks("a")], output("b"), "no_such_call"),
         ([USER, asks("a")], USER, "calls_not_answered"),
+        ([USER, asks("a")], output(None), "calls_not_answered"),
         ([USER, asks("a", "b"), output("a")], ANSWER, "calls_not_answered"),
     ],
 )

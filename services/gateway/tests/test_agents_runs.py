@@ -10,13 +10,14 @@ import orjson
 import pytest
 import pytest_asyncio
 from agents_desk import Desk, client_call, service_call, shown
+from entities_caller import EntitiesCaller
 from file_store import FileStore
 from gateway.application.streams.hub import Hub
 from gateway.bootstrap import surfaces, use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
 from gateway.settings import GatewaySettings
-from run_engine.domain import ids
+from run_engine.domain import ids, renderings
 from run_engine.process import EngineProcess
 from starlette.types import ASGIApp
 from streaming_caller import Streaming
@@ -246,6 +247,25 @@ async def test_a_conversation_that_the_client_has_written_is_answered(desk: Desk
     assert (await answer_of(asked))["role"] == "assistant"
     (found,) = await desk.refused(422, "validation_error")
     assert found["type"] == "nothing_to_answer"
+
+
+async def test_what_tools_have_said_in_a_dialect_without_calls_is_no_hindrance(
+    desk: Desk, entities: EntitiesCaller
+) -> None:
+    user = await entities.post("/users", {"name": "Francis"})
+    thread = await entities.post("/threads", {"participant_ids": [user["id"]]})
+    said = {"thread_id": thread["id"], "sender_id": user["id"]}
+    first = await entities.post("/messages", said | {"content": "Please prove that the tool works"})
+    await entities.post(f"/messages/{first['id']}/tool", {"content": '{"output": "Hello, World!"}'})
+    number = renderings.read_short(thread["id"].removeprefix("thread_"))
+    desk.thread = str(number)
+    for question in (None, "Thanks"):
+        if question is not None:
+            await desk.say(question)
+        asked = desk.asking({"assistant_id": await desk.caller.assistant()})
+        await desk.finish(await desk.claim(), "It does.")
+        assert (await answer_of(asked))["content"] == "It does."
+    assert [each["role"] for each in await desk.said()] == ["user", "tool", "assistant", "user", "assistant"]
 
 
 async def test_a_thread_without_a_users_word_has_no_answer(desk: Desk) -> None:

@@ -20,7 +20,7 @@ class Turn:
     call_ids: tuple[str, ...] = ()
     """Of an assistant's message: the calls that it asks for."""
     tool_call_id: str | None = None
-    """Of a tool's message: the call that it answers."""
+    """Of a tool's message: the call that it answers, if it names one."""
 
 
 def turn_of(draft: NewMessage) -> Turn:
@@ -47,12 +47,15 @@ def check_turns(turns: Sequence[Turn], *, whole: bool) -> None:
 
 
 def check_next(turns: Sequence[Turn], turn: Turn, *, whole: bool) -> None:
-    """Raise `Unanswerable` where `turn` may not follow `turns`: it answers no call, or calls wait for their answers."""
+    """Raise `Unanswerable` where `turn` may not follow `turns`: its call is not asked for, or others wait for answers.
+
+    A tool's message that names no call is one of a dialect that has none: it belongs to nothing that could be missing.
+    """
     asked, missing = _exchange(turns)
-    if turn.role == "tool":
+    if turn.role == "tool" and turn.tool_call_id is not None:
         unseen = not whole and all(earlier.role == "tool" for earlier in turns)
         if turn.tool_call_id not in asked and not unseen:
-            raise Unanswerable("no_such_call", (turn.tool_call_id or "",))
+            raise Unanswerable("no_such_call", (turn.tool_call_id,))
     elif missing:
         raise Unanswerable("calls_not_answered", missing)
 
