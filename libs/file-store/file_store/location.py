@@ -38,12 +38,15 @@ def open_file_store(files_url: str | None, data_dir: Path) -> FileStore:
     """Return the S3 store at `files_url`, or the folder `files` in `data_dir` where there is no URL.
 
     An S3 store is told the rest by the standard AWS_… variables; it is not asked anything before it is used. Raises
-    OSError where the folder cannot be made.
+    OSError where the folder cannot be made; its text names the setting.
     """
     if files_url is None:
         folder = (data_dir / FOLDER).resolve()
         # Only whoever runs the server may read what its users have uploaded.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{folder} cannot be made ({error.strerror}): set THREADWORKS_DATA_DIR") from error
         return FileStore(LocalStore(prefix=folder, mkdir=True), folder=folder)
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     config: S3Config = {"endpoint": endpoint} if endpoint else {}

@@ -37,6 +37,12 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "files").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(OSError, match=r"data/files cannot be made \(Not a directory\): set THREADWORKS_DATA_DIR"):
+        open_file_store(None, tmp_path / "data")
+
+
 async def test_a_bucket_needs_no_credentials_in_its_address(aws: object, tmp_path: Path) -> None:
     aws.create_bucket(Bucket="plain")  # type: ignore[attr-defined]  # boto3 makes its methods when it runs
     store = open_file_store("s3://plain", tmp_path)

@@ -116,7 +116,10 @@ async def serve(
     meters = Meters()
     show_bus(bus, meters)
     heartbeat = Heartbeat(meters)
-    service = build(bus, meters)
+    try:
+        service = build(bus, meters)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from being built is said in one line
+        return _failed(error)
     ops = OpsServer(
         settings.ops_port,
         {"publishing": bus.check, **service.checks()},
@@ -184,7 +187,10 @@ def _exit_code(serving: asyncio.Task[BaseException]) -> int:
     if not serving.done():
         log.info("stopping", action="stopping")
         return 0
-    cause = serving.exception() or serving.result()
+    return _failed(serving.exception() or serving.result())
+
+
+def _failed(cause: BaseException) -> int:
     log.error("the service has failed", action="failed", reason=str(cause) or type(cause).__name__)
     return 1
 

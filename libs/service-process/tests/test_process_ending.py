@@ -53,3 +53,13 @@ async def test_a_service_that_cannot_stop_keeps_the_bus_and_the_ops_port_from_no
     else:
         raise AssertionError("the ops port is still open")
     assert [entry["part"] for entry in logs if entry.get("action") == "stop_failed"] == ["service"]
+
+
+async def test_a_service_that_cannot_be_built_is_said_in_one_line() -> None:
+    def build(_: EventBus, __: Meters) -> BrokenService:
+        raise OSError("no folder: set THREADWORKS_DATA_DIR")
+
+    with structlog.testing.capture_logs() as logs:
+        code = await serve("test", ProcessSettings(kafka_bootstrap="unused:1"), WatchedBus(), build)
+    assert code == 1
+    assert [(entry["action"], entry["reason"]) for entry in logs] == [("failed", "no folder: set THREADWORKS_DATA_DIR")]

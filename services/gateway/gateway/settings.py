@@ -62,7 +62,9 @@ def _catalogue(value: Any) -> Any:
 class GatewaySettings(BaseSettings):
     """Where the gateway listens, where its database is, and what its dialects allow."""
 
-    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True, allow_inf_nan=False
+    )
 
     database_url: Annotated[SecretStr, AfterValidator(checked_address)] = Field(
         description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"

@@ -22,7 +22,7 @@ def _zone(name: str) -> str:
 class MoodleToolSettings(BaseSettings):
     """Which Moodle, with which token, and how its courses are told."""
 
-    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", allow_inf_nan=False)
 
     moodle_base_url: HttpUrl = Field(description="the address of your Moodle, https://…")
     """Address of Moodle, without /webservice; https outside of one machine, because the token is sent there."""

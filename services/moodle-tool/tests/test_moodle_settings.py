@@ -36,6 +36,8 @@ def test_two_settings_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MOODLE_TIME_ZONE", "../etc/passwd"),
         ("MOODLE_TEXT_LIMIT", "100"),
         ("MOODLE_CALL_TIMEOUT", "0"),
+        ("MOODLE_CALL_TIMEOUT", "inf"),
+        ("MOODLE_REQUEST_TIMEOUT", "nan"),
     ],
 )
 def test_wrong_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

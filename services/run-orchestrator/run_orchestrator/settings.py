@@ -9,10 +9,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from run_engine.store.address import checked_address
 
 
+def _fit_for_a_header(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if not text.isascii() or not text.isprintable() or text != text.strip():
+        # A file that a Secret is made of often ends in a line break; every request would fail.
+        raise ValueError("it has a line break, a space at an end or a character that is not ASCII")
+    return key
+
+
 class OrchestratorSettings(BaseSettings):
     """What the service needs whatever bus it runs on; `threadworks run` gives these by keyword."""
 
-    model_config = SettingsConfigDict(env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="THREADWORKS_", extra="ignore", populate_by_name=True, frozen=True, allow_inf_nan=False
+    )
 
     database_url: Annotated[SecretStr, AfterValidator(checked_address)] = Field(
         description="the address of a migrated PostgreSQL, postgresql://user:password@host:port/name"
@@ -25,7 +35,7 @@ class OrchestratorSettings(BaseSettings):
         validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
     )
     """Address of an OpenAI-compatible API, up to and with /v1."""
-    openai_api_key: SecretStr = Field(
+    openai_api_key: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] = Field(
         min_length=1,
         validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
         description="the API key of the model's server",
