@@ -18,9 +18,13 @@ class Event(NamedTuple):
 
 
 class EventReader:
-    """Takes the bytes of a stream in any cut; gives its events, and keeps what was wrong with them in `problems`."""
+    """Takes the bytes of a stream in any cut; gives its events, and keeps what was wrong with them in `problems`.
 
-    def __init__(self) -> None:
+    With `places` a block of an id alone is no event: it moves a reader's place, as the feed of all events does.
+    """
+
+    def __init__(self, *, places: bool = False) -> None:
+        self._places = places
         self.problems: list[str] = []
         self._rest = b""
         self._fields: dict[str, str] = {}
@@ -32,6 +36,8 @@ class EventReader:
         for line in lines:
             if line:
                 self._take(line.decode())
+            elif self._places and self._fields.keys() == {"id"}:
+                self._fields = {}
             elif self._fields:
                 events.append(self._event())
             else:

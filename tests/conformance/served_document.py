@@ -74,15 +74,15 @@ class ServedDocument:
         if described is None:
             yield "is not described"
         elif media_type == "text/event-stream":
-            yield from self._event_differences(described[EACH], content)
+            yield from self._event_differences(described[EACH], content, places=template == "/v1/events")
         elif EACH in described:
             for line in content.splitlines():
                 yield from self._differences(described[EACH], line)
         elif media_type == "application/json":
             yield from self._differences(described["schema"], content)
 
-    def _event_differences(self, schema: dict[str, Any], content: bytes) -> Iterator[str]:
-        reader = EventReader()
+    def _event_differences(self, schema: dict[str, Any], content: bytes, *, places: bool) -> Iterator[str]:
+        reader = EventReader(places=places)
         for event in reader.feed(content):
             data = event.data if event.name == "done" else orjson.loads(event.data)
             yield from self._differences(schema, orjson.dumps({"event": event.name, "data": data}))

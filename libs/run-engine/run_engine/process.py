@@ -19,6 +19,7 @@ from run_engine.store.database import Database
 from run_engine.store.driving import Driving
 from run_engine.store.liveness import Liveness
 from run_engine.store.metrics import show_store
+from run_engine.store.opening import once_it_answers
 from run_engine.store.writer import Writer
 
 
@@ -57,7 +58,7 @@ class EngineProcess:
         """Registers the process, starts to renew its lease and to publish. `runs` are those it drives, if it does."""
         # A renewal must not queue behind statements that wait for locks, and is given up while there is time for the
         # next one: so it has a connection of its own.
-        self._lease_database = await self.database.apart(RENEWAL.total_seconds())
+        self._lease_database = await once_it_answers(lambda: self.database.apart(RENEWAL.total_seconds()))
         liveness = Liveness(self._lease_database, self.worker, self._role)
         self._lease = Lease(liveness, driving, NothingDriven() if runs is None else runs)
         await self._lease.start()

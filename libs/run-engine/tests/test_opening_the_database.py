@@ -5,7 +5,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from event_bus.in_process import InProcessBus
 from run_engine.errors import DatabaseUnavailable, SchemaUnsuitable
+from run_engine.process import EngineProcess
 from run_engine.store import opening
 from run_engine.store.database import Database
 from run_engine.store.opening import open_database
@@ -67,3 +69,24 @@ async def test_a_database_that_was_not_migrated_is_no_reason_to_wait(
     left = await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
     await connection.close()
     assert left == 1, "only the connection that asks"
+
+
+async def test_a_process_waits_for_the_connection_of_its_lease(monkeypatch: pytest.MonkeyPatch, store_url: str) -> None:
+    database = await open_database(store_url, application_name="test", connections=2, pause=Pauses())
+    real, tries = database.apart, 0
+
+    async def apart(timeout: float) -> Database:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise DatabaseUnavailable("PostgreSQL is unavailable (TimeoutError)")
+        return await real(timeout)
+
+    monkeypatch.setattr(database, "apart", apart)
+    bus = InProcessBus()
+    await bus.start()
+    process = EngineProcess(database, bus.publisher, role="gateway")
+    await process.start()
+    assert tries == 2
+    await process.stop()
+    await bus.stop()

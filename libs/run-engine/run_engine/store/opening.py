@@ -1,11 +1,11 @@
 """Opens the database when a process starts, however long PostgreSQL takes to be there.
 
-Called by the composition roots of the services.
+Called by the composition roots of the services, and by `EngineProcess` for the connection of its lease.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -14,6 +14,8 @@ from run_engine.store.database import Database
 from run_engine.store.migrate import require_suitable_schema
 
 log = structlog.get_logger(__name__)
+
+Opened = TypeVar("Opened")
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
@@ -32,10 +34,17 @@ async def open_database(
     Tries for ever while PostgreSQL is away. Raises `SchemaUnsuitable` (its text says what to do), `DatabaseUrlUnusable`
     and `DatabaseRefused` (a wrong password, a database that does not exist): waiting will not mend them.
     """
+    return await once_it_answers(lambda: _opened(url, application_name, connections), pause=pause)
+
+
+async def once_it_answers(
+    open_: Callable[[], Awaitable[Opened]], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Opened:
+    """Return what `open_` opens, tried with growing pauses for as long as PostgreSQL is away."""
     wait = FIRST_PAUSE
     while True:
         try:
-            return await _opened(url, application_name, connections)
+            return await open_()
         except DatabaseUnavailable as error:
             log.warning("waiting for the database", action="database_waiting", reason=str(error), seconds=wait)
         await pause(wait)
