@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from engine_world import new_id
 from gateway.bootstrap import stream_hub, surfaces, use_cases
 from gateway.entrypoints.http.app import build_app
 from gateway.entrypoints.http.endpoint import Draining
@@ -211,3 +212,11 @@ async def test_a_repetition_gets_the_same_object_of_version_1(ruby: Version1) ->
         first, again = [await ruby.post(path, body, **{"idempotency-key": key}) for _ in range(2)]
         assert first.status_code == 200, first.text
         assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+
+
+async def test_a_key_stands_for_a_request_in_one_version(ruby: Version1) -> None:
+    for path in ("/assistants", "/threads"):
+        key, body = f"key-{new_id('run')}", {"model": "demo"} if path == "/assistants" else {}
+        assert (await ruby.post(path, body, **{"idempotency-key": key})).status_code == 200
+        headers = {"openai-beta": "assistants=v2", "idempotency-key": key}
+        assert (await ruby.post(path, body, **headers)).status_code == 409, "it would be shown an object of version 1"

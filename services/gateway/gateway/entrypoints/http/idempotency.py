@@ -1,8 +1,9 @@
 """The header Idempotency-Key: which requests are the same one, how a reply is kept and given again. Part of `endpoint`.
 
 The key is the tenant's, and stands for one request to one path. A request is its repetition where query, media type and
-body are the same, byte for byte. A handler that takes its body in pieces is wrapped in `KeysItself`, and says what its
-request is when it knows, through `Call.once`. Of a stream its start is kept: a repetition joins it, and gets all of it.
+body are the same, byte for byte, and whatever else the dialect looks at (`manner`). A handler that takes its body in
+pieces is wrapped in `KeysItself`, and says what its request is when it knows, through `Call.once`. Of a stream its start
+is kept: a repetition joins it, and gets all of it.
 """
 
 import re
@@ -16,7 +17,7 @@ from run_engine.store.idempotency import KeptReply, KeyedRequest
 
 from gateway.application.idempotency import Idempotency
 from gateway.entrypoints.http.bytes_reply import BytesReply
-from gateway.entrypoints.http.exchange import Call, Reply, StreamReply, StreamStart
+from gateway.entrypoints.http.exchange import Call, Headers, Reply, StreamReply, StreamStart
 
 HEADER: Final = b"idempotency-key"
 LONGEST_KEY: Final = 255
@@ -46,11 +47,18 @@ class KeysItself:
 
 
 class KeyedRequests:
-    """Answers requests that have a key with the handlers of all others. `join` is the dialect's, if it streams."""
+    """Answers requests that have a key with the handlers of all others.
 
-    def __init__(self, idempotency: Idempotency, join: Join | None = None) -> None:
+    `join` is the dialect's, if it streams. `manner` tells from the headers of a request what shape its reply has, where
+    a dialect has several: nothing for the usual one.
+    """
+
+    def __init__(
+        self, idempotency: Idempotency, join: Join | None = None, manner: Callable[[Headers], bytes] | None = None
+    ) -> None:
         self._idempotency = idempotency
         self._join = join
+        self._manner = manner
 
     async def answer(self, key: bytes, place: str, call: Call, handler: _Handler) -> _Keepable | BytesReply:
         """Return the reply, the handler's or an earlier one. `place` is what the key is for: method and path.
@@ -78,7 +86,8 @@ class KeyedRequests:
             return reply
 
         media_type = call.headers.get(b"content-type", b"").strip().lower()
-        fingerprint = _digest(media_type, call.query, await call.body())
+        manner = self._manner(call.headers) if self._manner is not None else b""
+        fingerprint = _digest(media_type, call.query, await call.body(), *((manner,) if manner else ()))
         return await self._once(call, KeyedRequest(call.tenant_id, name, fingerprint), effect)
 
     async def _once(self, call: Call, request: KeyedRequest, effect: _Effect) -> _Keepable:

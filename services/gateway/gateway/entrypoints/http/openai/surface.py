@@ -20,7 +20,12 @@ from gateway.entrypoints.http.openai.version_1.operations.assistants import Assi
 from gateway.entrypoints.http.openai.version_1.operations.message_files import MessageFileOperations
 from gateway.entrypoints.http.openai.version_1.operations.runs import RunOperations1
 from gateway.entrypoints.http.openai.version_1.operations.threads import MessageOperations1, ThreadOperations1
-from gateway.entrypoints.http.openai.version_1.versions import either_join, in_both_versions, in_version_1_alone
+from gateway.entrypoints.http.openai.version_1.versions import (
+    either_join,
+    in_both_versions,
+    in_version_1_alone,
+    version_of,
+)
 from gateway.settings import GatewaySettings
 
 
@@ -57,6 +62,6 @@ def openai_surface(cases: UseCases, settings: GatewaySettings) -> Surface:
     return Surface(
         dialect,
         [*in_both_versions(version_2, version_1), *in_version_1_alone(version_1_alone), *general],
-        KeyedRequests(cases.idempotency, either_join(streams_2.join, streams_1.join)),
+        KeyedRequests(cases.idempotency, either_join(streams_2.join, streams_1.join), version_of),
         exempt={path: lenient for path, _ in general},
     )

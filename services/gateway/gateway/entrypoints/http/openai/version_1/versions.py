@@ -2,7 +2,7 @@
 
 from gateway.entrypoints.http.bytes_reply import BytesReply
 from gateway.entrypoints.http.endpoint import Handler, UnknownRoute
-from gateway.entrypoints.http.exchange import Call, Reply, StreamReply, StreamStart
+from gateway.entrypoints.http.exchange import Call, Headers, Reply, StreamReply, StreamStart
 from gateway.entrypoints.http.idempotency import Join
 from gateway.entrypoints.http.openai.beta_header import asks_for_version_1, asks_for_version_2
 from gateway.entrypoints.http.openai.paths import Paths
@@ -21,6 +21,11 @@ def in_both_versions(paths_2: Paths, paths_1: Paths) -> Paths:
 def in_version_1_alone(paths: Paths) -> Paths:
     """Return paths that version 2 has no longer: there is nothing for who asks for version 2."""
     return [(path, {method: _alone(handler) for method, handler in handlers.items()}) for path, handlers in paths]
+
+
+def version_of(headers: Headers) -> bytes:
+    """Return what a request with these headers asks for, where it is not version 2."""
+    return b"version 1" if asks_for_version_1(headers) else b""
 
 
 def either_join(join_2: Join, join_1: Join) -> Join:
