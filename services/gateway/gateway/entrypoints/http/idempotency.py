@@ -2,8 +2,8 @@
 
 The key is the tenant's, and stands for one request to one path. A request is its repetition where query, media type and
 body are the same, byte for byte, and whatever else the dialect looks at (`manner`). A handler that takes its body in
-pieces is wrapped in `KeysItself`, and says what its request is when it knows, through `Call.once`. Of a stream its start
-is kept: a repetition joins it, and gets all of it.
+pieces is wrapped in `KeysItself`, and says what its request is when it knows, through `Call.once`. Of a stream its
+start is kept: a repetition joins it, and gets all of it.
 """
 
 import re
