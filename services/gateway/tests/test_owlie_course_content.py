@@ -167,3 +167,51 @@ async def test_over_http(new_owlie: Any, bus: InProcessBus) -> None:
         assert refused.json() == {"detail": "The course could not be read: There is no such course in Moodle."}
     finally:
         await runner.stop()
+
+
+async def test_who_goes_leaves_the_place_to_others(new_owlie: Any, bus: InProcessBus) -> None:
+    asked = asyncio.Semaphore(0)
+    service, answering = ToolService(name="moodle"), asyncio.Event()
+
+    @service.function(timeout=30)
+    async def get_moodle_course_content(courseid: str) -> str:
+        """Fetches Moodle course content based on course ID."""
+        asked.release()
+        await answering.wait()
+        return "25.10."
+
+    owlie = new_owlie(owlie_catalogue=COURSES)
+    body = {"type": "http.request", "body": b'{"courseid": "51589"}', "more_body": False}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+
+    async def nobody_listens(_message: Any) -> None: ...
+
+    runner = ToolServiceRunner(service.name, service.functions, bus)
+    await runner.start()
+    try:
+        messages: list[asyncio.Queue[Any]] = []
+        for _ in range(tool_calls.MOST_AT_ONCE):
+            messages.append(asyncio.Queue())
+            messages[-1].put_nowait(body)
+        leaving = [asyncio.create_task(owlie.app(scope, each.get, nobody_listens)) for each in messages]
+        async with asyncio.timeout(10):
+            for _ in leaving:
+                await asked.acquire()
+        for each in messages:
+            each.put_nowait({"type": "http.disconnect"})
+        async with asyncio.timeout(10):
+            await asyncio.gather(*leaving)
+            patient = asyncio.create_task(owlie.http.post(PATH, json={"courseid": "51589"}))
+            await asked.acquire()
+            answering.set()
+            assert (await patient).json() == {"status": "success", "content": "25.10."}
+    finally:
+        answering.set()
+        await runner.stop()

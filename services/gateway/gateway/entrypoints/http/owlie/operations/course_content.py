@@ -10,6 +10,7 @@ from gateway.entrypoints.http.exchange import Call, Reply
 from gateway.entrypoints.http.owlie.presenters import ok
 from gateway.entrypoints.http.owlie.refusals import Refusal
 from gateway.entrypoints.http.owlie.requests import CourseContent, parse
+from gateway.entrypoints.http.presence import while_present
 
 FUNCTION = "get_moodle_course_content"
 
@@ -31,7 +32,7 @@ class CourseContentOperations:
             raise Refusal(HTTPStatus.NOT_FOUND, "There is no such course.")
         try:
             arguments = orjson.dumps({"courseid": course_id}).decode()
-            content = await self._tool_calls.call(call.tenant_id, FUNCTION, arguments)
+            content = await while_present(call, self._tool_calls.call(call.tenant_id, FUNCTION, arguments))
         except ToolCallFailed as failed:
             raise Refusal(HTTPStatus.BAD_GATEWAY, f"The course could not be read: {failed}") from None
         except NoToolService:
