@@ -7,6 +7,7 @@ import pytest
 from engine_world import answer, call, new_id
 from run_engine.domain.drafts import NewToolCall
 from run_engine.domain.objects import Run, Usage
+from structlog.testing import capture_logs
 
 QUESTION = "was ist java in 3 worten"
 
@@ -192,10 +193,13 @@ async def test_an_answer_that_takes_too_long_goes_on(
 async def test_an_answer_that_fails_is_told(caller: Any, owlie: Any, assistant: str, thread: str) -> None:
     body = {"content": QUESTION, "assistant_id": owlie.ids.token("assistant", assistant)}
     path = f"/api/threads/{thread}/send_and_wait"
-    waiting = asyncio.create_task(owlie.refused("POST", path, 502, json=body))
-    run = await claimed(caller, (await begun_run(caller, owlie, thread))["id"])
-    await caller.worker.driving.fail(run, "server_error", "The model has gone.")
-    assert (await waiting).endswith("is failed. The model has gone.")
+    with capture_logs() as lines:
+        waiting = asyncio.create_task(owlie.refused("POST", path, 502, json=body))
+        run = await claimed(caller, (await begun_run(caller, owlie, thread))["id"])
+        await caller.worker.driving.fail(run, "server_error", "The model has gone.")
+        assert (await waiting).endswith("is failed. The model has gone.")
+    told = [(line["action"], line["log_level"]) for line in lines if line.get("status") == 502]
+    assert told == [("request", "debug"), ("request_unavailable", "warning")], "nothing is wrong with the gateway"
     shown = await owlie.status(thread, run.id)
     assert (shown["status"], shown["last_error"]["code"]) == ("failed", "server_error")
 

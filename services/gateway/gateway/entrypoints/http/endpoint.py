@@ -228,8 +228,9 @@ class Endpoint:
             caused_by=type(error.__cause__).__name__ if error.__cause__ is not None else None,
             request_id=request_id,
         )
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            # An outage says this of every request, and where it was noticed is of no use.
+        if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Nothing is wrong here: an outage, a model that failed, an answer that takes too long. Many requests say
+            # so, and where it was noticed is of no use.
             line.warning("a request could not be served now", action="request_unavailable")
             return
         frames = traceback.extract_tb(error.__traceback__)
