@@ -4,6 +4,7 @@ Behind a proxy every connection comes from the proxy, which says in X-Forwarded-
 that header, so it is believed only as far as it was written by proxies that a setting names.
 """
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
@@ -15,6 +16,8 @@ Networks: TypeAlias = Sequence[str]
 UNKNOWN: Final = "unknown"
 """Of a client that has no address, as on a Unix socket."""
 
+_WITH_PORT: Final = re.compile(r"\[([^]]+)](?::\d+)?|([\d.]+):\d+", re.ASCII)
+"""Some proxies name the port of their client, too, and it is another one each time."""
 _HOUSEHOLD: Final = 64
 """Bits of an IPv6 address that one subscriber is given at least: all addresses within are the same client."""
 
@@ -42,8 +45,9 @@ class ClientAddresses:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    with_port = _WITH_PORT.fullmatch(text)
     try:
-        address = ip_address(text.partition("%")[0])
+        address = ip_address((with_port[1] or with_port[2] if with_port else text).partition("%")[0])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
