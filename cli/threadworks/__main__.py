@@ -5,6 +5,7 @@ import sys
 import typer
 from asyncpg import PostgresError
 from event_bus.kafka_admin import TopicError
+from event_bus.kafka_login import LoginRefused
 from run_engine.errors import EngineError
 
 from threadworks.commands.dead_letters import dead_letters
@@ -35,6 +36,12 @@ def main() -> None:
         command()()
     except (EngineError, TopicError, PostgresError, ConnectionError) as error:
         sys.stderr.write(f"threadworks: {error}\n")
+        raise SystemExit(1) from None
+    except LoginRefused as refusal:
+        check = f"THREADWORKS_KAFKA_{refusal.wrong.upper()}"
+        if refusal.wrong == "sasl_password":
+            check = f"THREADWORKS_KAFKA_SASL_USERNAME and {check}"
+        sys.stderr.write(f"threadworks: Kafka does not let this process in: {refusal}; check {check}\n")
         raise SystemExit(1) from None
 
 

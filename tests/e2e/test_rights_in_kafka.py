@@ -232,6 +232,29 @@ async def test_the_operator_sees_dead_letters(broker: LocalKafka, started: Start
     assert command.log.read_text() == "there are no dead letters\n"
 
 
+@pytest.mark.parametrize("arguments", [("dead-letters", "list"), ("topics", "apply")])
+async def test_a_wrong_password_of_the_operator_is_named(
+    arguments: tuple[str, ...], broker: LocalKafka, started: Started
+) -> None:
+    wrong = signed_in(broker, "operator") | {"THREADWORKS_KAFKA_SASL_PASSWORD": "a-wrong-secret"}
+    command = started("threadworks", *arguments, **wrong)
+    assert await asyncio.to_thread(command.process.wait, PATIENCE) == 1
+    said = command.log.read_text()
+    assert said.endswith("; check THREADWORKS_KAFKA_SASL_USERNAME and THREADWORKS_KAFKA_SASL_PASSWORD\n")
+    assert "Traceback" not in said
+    assert "a-wrong-secret" not in said
+
+
+async def test_the_operator_may_not_make_topics_and_is_told_so_in_one_line(
+    broker: LocalKafka, started: Started
+) -> None:
+    command = started("threadworks", "topics", "apply", **signed_in(broker, "operator"))
+    assert await asyncio.to_thread(command.process.wait, PATIENCE) == 1
+    (line,) = command.log.read_text().splitlines()
+    assert line.startswith("threadworks: threadworks.")
+    assert line.endswith(": Authorization failed.")
+
+
 async def test_the_scaler_sees_how_far_a_group_is_and_how_far_it_could_be(broker: LocalKafka) -> None:
     admin = AIOKafkaAdminClient(**options(broker, "scaler"))
     await admin.start()

@@ -15,6 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from message_contracts.catalogue import Topic
 
+from event_bus.kafka_login import LoginRefused, refuse_login
 from event_bus.kafka_settings import KafkaSettings, client_options
 
 _POLL_SECONDS = 0.05
@@ -44,8 +45,8 @@ async def ensure_topics(
     """Create the topics that are missing and report how the others differ from their declaration. Idempotent.
 
     Partitions grow only with `increase_partitions`: keys then move to other partitions, so the order of what is under
-    way is lost. Nothing else of an existing topic is changed. Raises TopicError, or ConnectionError when no broker
-    answers.
+    way is lost. Nothing else of an existing topic is changed. Raises TopicError, ConnectionError when no broker
+    answers, or LoginRefused.
     """
     async with _admin(settings) as admin:
         created = await _create(admin, topics, replication_factor)
@@ -114,7 +115,7 @@ async def _has_broker(settings: KafkaSettings) -> bool:
     try:
         async with _admin(settings) as admin:
             return bool((await admin.describe_cluster())["brokers"])
-    except (TopicError, OSError):
+    except (TopicError, OSError, LoginRefused):
         return False
 
 
@@ -125,6 +126,7 @@ async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             await admin.start()
         except KafkaError as error:
+            await refuse_login(settings)
             raise ConnectionError(f"no Kafka broker answers at {settings.bootstrap_servers}") from error
         try:
             yield admin

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from event_bus.dead_letters import TOPIC, DeadLetter, letters, replay, replay_mark
 from event_bus.incoming import IncomingRecord
+from event_bus.kafka_login import refuse_login
 from event_bus.kafka_publisher import KafkaPublisher
 from event_bus.kafka_settings import KafkaSettings, reader_options
 from event_bus.kafka_standing_reader import incoming
@@ -23,7 +24,7 @@ class DeadLettersUnavailable(Exception):
 
 
 async def dead_letters(settings: KafkaSettings) -> list[DeadLetter]:
-    """All that the topic keeps, oldest first. Raises `DeadLettersUnavailable`."""
+    """All that the topic keeps, oldest first. Raises `DeadLettersUnavailable` and `LoginRefused`."""
     return letters(await _read_all(settings))
 
 
@@ -58,6 +59,7 @@ async def _read_all(settings: KafkaSettings) -> list[IncomingRecord]:
                 fetched = await consumer.getmany(timeout_ms=500)
             read += [incoming(record) for records in fetched.values() for record in records]
     except (KafkaError, OSError, TimeoutError) as error:
+        await refuse_login(settings)
         raise DeadLettersUnavailable(_silence(settings, error)) from None
     finally:
         await stop_consumer(consumer)
@@ -74,6 +76,7 @@ async def _at_its_old_place(settings: KafkaSettings, letter: DeadLetter) -> Inco
             consumer.seek(partition, letter.offset)
             record = incoming(await consumer.getone(partition))
     except (KafkaError, OSError, TimeoutError) as error:
+        await refuse_login(settings)
         raise DeadLettersUnavailable(_silence(settings, error)) from None
     finally:
         await stop_consumer(consumer)

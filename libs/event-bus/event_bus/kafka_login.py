@@ -1,4 +1,5 @@
-"""Whether a broker takes this process for whom it says it is. Asked once, when a process starts.
+"""Whether a broker takes this process for whom it says it is. Asked once, when a process starts,
+and by the operator's commands when Kafka does not answer them.
 
 The client reports a broker that refuses a password, and one that nobody has started yet, with the same error, and goes
 on trying for ever. The one is worth waiting for; the other is a setting that only a person can mend.
@@ -42,6 +43,11 @@ async def require_login(settings: KafkaSettings, *, pause: Callable[[float], Awa
     """Return once a broker has let this process in, however long it takes to be there. Raises `LoginRefused`."""
     while not await _let_in(settings):
         await pause(_PAUSE_SECONDS)
+
+
+async def refuse_login(settings: KafkaSettings) -> None:
+    """Raise `LoginRefused` if that is why nothing goes; for commands that do not wait, after their first failure."""
+    await _let_in(settings)
 
 
 async def _let_in(settings: KafkaSettings) -> bool:
