@@ -33,6 +33,7 @@ async def test_a_schema_that_is_too_old_or_absent_is_refused(database_url: str) 
 async def test_a_newer_schema_is_taken_when_it_allows_this_code(database_url: str) -> None:
     known = known_migrations()
     await migrate(database_url, [*known, Migration(len(known) + 1, "compatible", 1, "SELECT 1")])
+    assert await migrate(database_url) == []
     database = await Database.connect(database_url, application_name="test", max_size=2)
     try:
         await require_suitable_schema(database)
@@ -40,6 +41,8 @@ async def test_a_newer_schema_is_taken_when_it_allows_this_code(database_url: st
         await migrate(database_url, [*known, Migration(len(known) + 1, "compatible", 1, "SELECT 1"), breaking])
         with pytest.raises(SchemaUnsuitable, match="deploy a newer version"):
             await require_suitable_schema(database)
+        with pytest.raises(SchemaUnsuitable, match="deploy a newer version"):
+            await migrate(database_url)
     finally:
         await database.close()
 

@@ -51,7 +51,7 @@ async def migrate(url: str, migrations: list[Migration] | None = None) -> list[M
     """Applies what is missing, each step in its own transaction, and returns it. Safe to run many times at once.
 
     Raises `DatabaseUnavailable`; the steps before are then applied, the one in the middle is not. Raises
-    `DatabaseUrlUnusable` and `DatabaseRefused`.
+    `DatabaseUrlUnusable` and `DatabaseRefused`, and `SchemaUnsuitable` where a newer version has excluded this one.
     """
     migrations = known_migrations() if migrations is None else migrations
     with unavailable():
@@ -69,7 +69,11 @@ async def _apply(connection: Any, migrations: list[Migration]) -> list[Migration
         "CREATE TABLE IF NOT EXISTS schema_migrations (number integer PRIMARY KEY, name text NOT NULL, "
         "oldest_code integer NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
     )
-    applied = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migrations")
+    applied, oldest = await connection.fetchrow(
+        "SELECT coalesce(max(number), 0), coalesce(max(oldest_code), 0) FROM schema_migrations"
+    )
+    if oldest > migrations[-1].number:
+        raise _code_is_too_old(applied, oldest, migrations[-1].number)
     missing = [migration for migration in migrations if migration.number > applied]
     for migration in missing:
         async with connection.transaction():
@@ -95,12 +99,12 @@ async def require_suitable_schema(database: Database, migrations: list[Migration
             code=code,
         )
     if row and row["oldest_code"] > code:
-        raise SchemaUnsuitable(
-            f"The database's schema {schema} needs code {row['oldest_code']} or newer, this is {code}: "
-            "deploy a newer version.",
-            schema=schema,
-            code=code,
-        )
+        raise _code_is_too_old(schema, row["oldest_code"], code)
+
+
+def _code_is_too_old(schema: int, oldest: int, code: int) -> SchemaUnsuitable:
+    message = f"The database's schema {schema} needs code {oldest} or newer, this is {code}: deploy a newer version."
+    return SchemaUnsuitable(message, schema=schema, code=code)
 
 
 async def _migrated(database: Database) -> bool:
