@@ -118,6 +118,7 @@ async def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path, mode: 
         ("THREADWORKS_KAFKA_BOOTSTRAP", "a-secret"),
         ("THREADWORKS_MOODLE_BASE_URL", "a-secret"),
         ("OPENAI_BASE_URL", "a-secret"),
+        ("THREADWORKS_TOOL_SERVICES", "moodle, a-secret/.."),
     ],
 )
 async def test_a_wrong_address_is_named_before_anything_starts(tmp_path: Path, name: str, value: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from file_store import checked_files_url
+from message_contracts.catalogue import checked_services
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -58,7 +59,7 @@ class LocalSettings(BaseSettings):
     """A Moodle of your own; without it the Moodle simulator answers."""
     moodle_token: SecretStr | None = None
     """Token of an account of that Moodle's web service."""
-    tool_services: str = "moodle"
+    tool_services: Annotated[str, AfterValidator(checked_services)] = "moodle"
     """Names of the tool services that may answer calls, separated by commas."""
     tool_sealing_keys: SecretStr | None = None
     """Private keys that users' own credentials for the tool service are sealed for, separated by commas. Without any,

@@ -62,6 +62,14 @@ def tool_calls_topic(service: str) -> Topic:
     return _for_service(template, service)
 
 
+def checked_services(names: str) -> str:
+    """Return `names`, as a setting lists tool services: separated by commas. Raises ValueError, which repeats none."""
+    for name in names.split(","):
+        if name.strip() and not _SERVICE_NAME.fullmatch(name.strip()):
+            raise ValueError("it is no list of tool services, separated by commas: small letters, digits and dashes")
+    return names
+
+
 def topic_of(type: str, *, service: str | None = None) -> str:  # noqa: A002 — the CloudEvents word for it
     """Name of the topic a message type travels on.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from file_store import checked_files_url
+from message_contracts.catalogue import checked_services
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from run_engine.store.address import checked_address
@@ -111,7 +112,7 @@ class GatewaySettings(BaseSettings):
     require_beta_header: bool = False
     """Strict mode: refuse requests on /v1 without `OpenAI-Beta: assistants=v2` (or `=v1`), as OpenAI did. Off, because
     plenty of clients in the field do not send it."""
-    tool_services: str = "moodle"
+    tool_services: Annotated[str, AfterValidator(checked_services)] = "moodle"
     """Names of the tool services that may be asked outside of runs, separated by commas; what others announce is
     ignored. The orchestrators are told the same."""
     tool_service_keys: Annotated[str, AfterValidator(_pins)] = ""

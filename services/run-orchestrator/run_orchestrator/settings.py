@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from file_store import checked_files_url
+from message_contracts.catalogue import checked_services
 from pydantic import AfterValidator, AliasChoices, Field, HttpUrl, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from run_engine.store.address import checked_address
@@ -88,4 +89,6 @@ class OrchestratorSettings(BaseSettings):
     @field_validator("tool_services", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return {name.strip() for name in value.split(",") if name.strip()} if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return {name.strip() for name in checked_services(value).split(",") if name.strip()}

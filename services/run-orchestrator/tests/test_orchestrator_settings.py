@@ -16,6 +16,7 @@ PREFIX = "run-orchestrator cannot start: "
         ("THREADWORKS_CONTEXT_WINDOWS", "secret", "it is no JSON, set it to a JSON object"),
         ("THREADWORKS_CONTEXT_WINDOWS", '{"secret": 0}', "greater than 0"),
         ("THREADWORKS_DRAIN_SECONDS", "inf", "finite"),
+        ("THREADWORKS_TOOL_SERVICES", "moodle,a secret/../", "it is no list of tool services"),
         ("THREADWORKS_MODEL_READ_TIMEOUT", "nan", "finite"),
     ],
 )
