@@ -156,15 +156,19 @@ async def test_a_message_that_is_too_large_ends_the_connection(owlie: Any, servi
         assert closed.value.rcvd.code == 1009
 
 
-async def test_more_messages_than_are_taken_end_the_connection(caller: Any, owlie: Any, serving: Serving) -> None:
+@pytest.mark.parametrize("waiting", [["waits"] * (MOST_WAITING + 1), ["x" * (LARGEST_MESSAGE // 2 + 1)] * 2])
+async def test_more_than_is_taken_ends_the_connection(
+    caller: Any, owlie: Any, serving: Serving, waiting: list[str]
+) -> None:
     async with serving() as server, at(server) as socket:
         question = await asked(caller, owlie)
         await socket.send(orjson.dumps(question).decode())
         run = await begun(caller, owlie, question)
-        for _ in range(MOST_WAITING + 1):
-            await socket.send("waits")
-        with pytest.raises(ConnectionClosed) as closed:
-            await socket.recv()
+        for each in waiting:
+            await socket.send(each)
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
     assert (await caller.get(f"/threads/{run.thread_id}/runs/{run.id}"))["status"] == "in_progress", "it goes on"

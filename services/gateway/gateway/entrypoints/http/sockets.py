@@ -20,12 +20,33 @@ LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 """Bytes of a message; one above ends its connection with code 1009. Four for each character of the longest question,
 and room for those that JSON writes longer."""
 MOST_WAITING: Final = 32
-"""Messages that may wait while another one is answered."""
+"""Messages that may wait while another one is answered; all together they are not longer than one may be."""
 
 _GOING_AWAY: Final = 1001
 _TOO_MUCH: Final = 1008
 
 _Message: TypeAlias = "str | bytes"
+
+
+class _Waiting(asyncio.Queue[_Message]):
+    """The messages that wait. Nobody has looked at them yet, so neither have they counted as requests."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_WAITING)
+        self._length = 0
+
+    def takes(self, message: _Message) -> bool:
+        """Whether there is room for one more."""
+        return not self.full() and self._length + len(message) <= LARGEST_MESSAGE
+
+    def _put(self, item: _Message) -> None:
+        super()._put(item)
+        self._length += len(item)
+
+    def _get(self) -> _Message:
+        item = super()._get()
+        self._length -= len(item)
+        return item
 
 
 class Dialog(Protocol):
@@ -61,7 +82,7 @@ class SocketEndpoint:
             await socket.send_denial_response(Response(status_code=429, headers=headers))
             return
         await socket.accept()
-        waiting: asyncio.Queue[_Message] = asyncio.Queue(MOST_WAITING)
+        waiting = _Waiting()
         receiving = asyncio.create_task(_receive(socket, waiting))
         talking = asyncio.create_task(self._talk(socket, waiting))
         try:
@@ -78,7 +99,7 @@ class SocketEndpoint:
         elif not receiving.cancelled() and receiving.result():
             await socket.close(_TOO_MUCH)
 
-    async def _talk(self, socket: WebSocket, waiting: asyncio.Queue[_Message]) -> None:
+    async def _talk(self, socket: WebSocket, waiting: _Waiting) -> None:
         """Answer what comes; return when the server stops. A client that has gone is an error of `send_text`."""
         stopping = asyncio.create_task(self._draining.wait())
         try:
@@ -97,13 +118,14 @@ class SocketEndpoint:
             stopping.cancel()
 
 
-async def _receive(socket: WebSocket, waiting: asyncio.Queue[_Message]) -> bool:
+async def _receive(socket: WebSocket, waiting: _Waiting) -> bool:
     """Take in messages; return when the client has gone, or, with True, when it sends more than are taken."""
     while True:
         message = await socket.receive()
         if message["type"] != "websocket.receive":
             return False
-        if waiting.full():
-            return True
         text = message.get("text")
-        waiting.put_nowait(message["bytes"] if text is None else text)
+        content: _Message = message["bytes"] if text is None else text
+        if not waiting.takes(content):
+            return True
+        waiting.put_nowait(content)
