@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from run_engine.domain.drafts import NewMessage
 from run_engine.errors import NotFound
 
-from gateway.application.ports import FileRows
+from gateway.application.file_ports import FileRows
 
 
 class AttachedFiles:

@@ -8,8 +8,8 @@ from typing import Final
 import structlog
 from run_engine.errors import DatabaseUnavailable
 
+from gateway.application.file_ports import FileBytes, FileRows
 from gateway.application.files import delete_bytes
-from gateway.application.ports import FileBytes, FileRows
 
 log = structlog.get_logger(__name__)
 

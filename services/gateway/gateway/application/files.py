@@ -18,7 +18,7 @@ from run_engine.domain.drafts import Page, PageRequest
 from run_engine.domain.files import File, NewFile
 from run_engine.errors import DatabaseUnavailable, FileQuotaExceeded, UploadGivenUp
 
-from gateway.application.ports import FileBytes, FileRows
+from gateway.application.file_ports import FileBytes, FileRows
 
 log = structlog.get_logger(__name__)
 
