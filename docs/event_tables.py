@@ -3,16 +3,13 @@
 A test holds the guide to the document, and another one the document to the contracts.
 """
 
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from guide_parts import GuideParts
 from message_contracts import asyncapi
 
-GUIDE: Final = Path(__file__).parent / "guides" / "events.md"
-_PART: Final = re.compile(r"<!-- events: ([a-z ]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 _SCHEMAS: Final = "#/components/schemas/"
 _OBJECTS: Final = "definitions."
 
@@ -21,16 +18,6 @@ def document() -> dict[str, Any]:
     """Return the AsyncAPI document."""
     found: dict[str, Any] = yaml.safe_load(asyncapi.DOCUMENT.read_text("utf-8"))
     return found
-
-
-def written(guide: str, told: dict[str, Any]) -> str:
-    """Return the guide with its parts as the document says. Raises KeyError for a part of something else."""
-    return _PART.sub(lambda found: f"<!-- events: {found[1]} -->\n{PARTS[found[1]](told)}<!-- end -->\n", guide)
-
-
-def parts_of(guide: str) -> list[str]:
-    """Return the names of the generated parts of a guide."""
-    return [found[1] for found in _PART.finditer(guide)]
 
 
 def _topics(told: dict[str, Any]) -> str:
@@ -140,10 +127,10 @@ PARTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
 }
 
 
-def main() -> None:
-    """Rewrite the guide."""
-    GUIDE.write_text(written(GUIDE.read_text(encoding="utf-8"), document()), encoding="utf-8")
+def guide(told: dict[str, Any]) -> GuideParts:
+    """Return the guide, as a document says it."""
+    return GuideParts("events.md", "events", lambda name: PARTS[name](told))
 
 
 if __name__ == "__main__":
-    main()
+    guide(document()).write()

@@ -5,14 +5,13 @@ A test holds the guide to the classes.
 
 import ast
 import inspect
-import re
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 from gateway.settings import GatewaySettings
+from guide_parts import GuideParts
 from moodle_tool.settings import MoodleToolSettings
 from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -20,9 +19,6 @@ from run_orchestrator.settings import OrchestratorSettings
 from service_process import KafkaConnection, ProcessSettings
 from threadworks.settings import LocalSettings
 from tool_service.process import ToolProcessSettings
-
-GUIDE: Final = Path(__file__).parent / "guides" / "settings.md"
-_TABLE: Final = re.compile(r"<!-- settings: ([a-z -]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 
 TABLES: Final[dict[str, tuple[type[BaseModel], type[BaseModel] | None]]] = {
     "kafka": (KafkaConnection, None),
@@ -34,16 +30,6 @@ TABLES: Final[dict[str, tuple[type[BaseModel], type[BaseModel] | None]]] = {
     "local": (LocalSettings, None),
 }
 """The class of each table, and the one whose fields another table has already."""
-
-
-def written(guide: str) -> str:
-    """Return the guide with its tables as the classes say. Raises KeyError for a table of something else."""
-    return _TABLE.sub(lambda found: f"<!-- settings: {found[1]} -->\n{_table(*TABLES[found[1]])}<!-- end -->\n", guide)
-
-
-def tables_of(guide: str) -> list[str]:
-    """Return the names of the tables in a guide."""
-    return [found[1] for found in _TABLE.finditer(guide)]
 
 
 def variable(name: str, field: FieldInfo) -> str:
@@ -94,10 +80,7 @@ def _default(field: FieldInfo) -> str:
     return f"`{value}`"
 
 
-def main() -> None:
-    """Rewrite the guide."""
-    GUIDE.write_text(written(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
-
+GUIDE: Final = GuideParts("settings.md", "settings", lambda name: _table(*TABLES[name]))
 
 if __name__ == "__main__":
-    main()
+    GUIDE.write()

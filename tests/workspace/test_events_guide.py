@@ -1,11 +1,10 @@
 """The guide to events says what the AsyncAPI document says, and its links lead somewhere."""
 
 import copy
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
+import event_tables as tables
 import pytest
 from message_contracts import catalogue
 from message_contracts.schemas import current
@@ -13,27 +12,17 @@ from message_contracts.schemas import current
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("event_tables", ROOT / "docs" / "event_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def guide(tables: ModuleType) -> str:
-    return str(tables.GUIDE.read_text(encoding="utf-8"))
+def guide() -> str:
+    return tables.guide(tables.document()).text()
 
 
-def test_the_tables_are_as_the_document_says(tables: ModuleType, guide: str) -> None:
-    assert tables.written(guide, tables.document()) == guide, "run `python docs/event_tables.py`"
-    assert tables.parts_of(guide) == list(tables.PARTS)
+def test_the_tables_are_as_the_document_says(guide: str) -> None:
+    assert tables.guide(tables.document()).written() == guide, "run `python docs/event_tables.py`"
+    assert tables.guide(tables.document()).names() == list(tables.PARTS)
 
 
-def test_a_difference_is_noticed_in_every_table(tables: ModuleType, guide: str) -> None:
+def test_a_difference_is_noticed_in_every_table(guide: str) -> None:
     for part, path in {
         "topics": ("channels", "threadworks.messages.v1"),
         "headers": ("components", "schemas", "cloud-event-headers", "properties", "ce_id"),
@@ -45,7 +34,7 @@ def test_a_difference_is_noticed_in_every_table(tables: ModuleType, guide: str) 
         for name in path:
             found = found[name]
         found["summary" if part == "types" else "description"] = "Changed."
-        assert tables.written(guide, changed) != guide, part
+        assert tables.guide(changed).written() != guide, part
 
 
 def test_every_type_and_topic_is_in_the_guide(guide: str) -> None:

@@ -1,10 +1,9 @@
 """The guide shows every metric of every list, as the lists are now."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import gateway.adapters.metrics
+import metric_tables as tables
 import moodle_tool.adapters.metrics
 import pytest
 import run_orchestrator.adapters.metrics
@@ -28,35 +27,25 @@ COUNTED = {
 """What is counted is the unit."""
 
 
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("metric_tables", ROOT / "docs" / "metric_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_the_tables_are_as_the_lists_say() -> None:
+    guide = tables.GUIDE.text()
+    assert tables.GUIDE.written() == guide, "run `python docs/metric_tables.py`"
+    assert tables.GUIDE.names() == list(tables.TABLES)
 
 
-def test_the_tables_are_as_the_lists_say(tables: ModuleType) -> None:
-    guide = tables.GUIDE.read_text(encoding="utf-8")
-    assert tables.written(guide) == guide, "run `python docs/metric_tables.py`"
-    assert tables.tables_of(guide) == list(tables.TABLES)
-
-
-def test_a_metric_that_is_new_or_gone_is_noticed(tables: ModuleType) -> None:
-    guide = tables.GUIDE.read_text(encoding="utf-8")
+def test_a_metric_that_is_new_or_gone_is_noticed() -> None:
+    guide = tables.GUIDE.text()
     new = Metric(name="threadworks_new_total", kind="counter", help="New.")
     tables.TABLES["gateway"].append(new)
     try:
-        assert tables.written(guide) != guide
+        assert tables.GUIDE.written() != guide
     finally:
         tables.TABLES["gateway"].remove(new)
 
 
 @pytest.mark.parametrize("metrics", LISTS.values(), ids=LISTS)
-def test_every_metric_of_a_service_is_in_the_guide(tables: ModuleType, metrics: tuple[Metric, ...]) -> None:
-    guide = tables.GUIDE.read_text(encoding="utf-8")
+def test_every_metric_of_a_service_is_in_the_guide(metrics: tuple[Metric, ...]) -> None:
+    guide = tables.GUIDE.text()
     assert [metric.name for metric in metrics if f"| `{metric.name}` |" not in guide] == []
 
 
