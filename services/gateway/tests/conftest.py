@@ -293,7 +293,7 @@ async def new_owlie(
         changed = settings.model_copy(update={"owlie_keys": SecretStr(key), "owlie_tenant": caller.tenant, **changes})
         services = tool_services(bus, changed)
         cases = use_cases(engine, changed, stored, hub, services)
-        dialects = surfaces(cases, changed, tool_calls(engine, changed, services))
+        dialects = surfaces(cases, changed, tool_calls(engine, changed, services, cases))
         made.append(Owlie(dialects, changed, address))
         return made[-1]
 

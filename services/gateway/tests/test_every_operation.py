@@ -120,14 +120,18 @@ def cases() -> Iterator[Counter[int]]:
 
 
 def written(body: Any, place: dict[str, str]) -> Any:
-    """The body with the ids of a place where it has any; and with 1 for 1.0, an integer to JSON Schema alone."""
+    """The body with the ids of a place where it has any, and with 1 for 1.0, an integer to JSON Schema alone.
+
+    A place has one call, so of several outputs for it one is left.
+    """
     if isinstance(body, dict):
         return {
             name: place[name] if name in place and isinstance(value, str) else written(value, place)
             for name, value in body.items()
         }
     if isinstance(body, list):
-        return [written(each, place) for each in body]
+        outputs = place and all(isinstance(each, dict) and "tool_call_id" in each for each in body)
+        return [written(each, place) for each in (body[:1] if outputs else body)]
     return int(body) if isinstance(body, float) and body.is_integer() else body
 
 
@@ -151,6 +155,9 @@ async def test_operation(
     place = data.draw(st.sampled_from(caller.places.likely(label)))
     case.path_parameters = {name: place.get(name, value) for name, value in (case.path_parameters or {}).items()}
     case.body = written(case.body, place if data.draw(st.booleans()) else {})
+    if case.headers and not data.draw(st.sampled_from((True, False, False, False))):
+        # There is no tool service here that takes a credential, so with one hardly anything goes any further.
+        case.headers = {name: value for name, value in case.headers.items() if name.lower() != "x-tool-credential"}
     prepared = requests.Request(**case.as_transport_kwargs(base_url="http://gateway")).prepare()
     if label == "POST /v1/import" and data.draw(st.booleans()):
         prepared.body = as_lines(case.body) or prepared.body

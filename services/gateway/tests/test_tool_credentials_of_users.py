@@ -98,7 +98,7 @@ async def desk(
     def make(changed: GatewaySettings) -> Any:
         services = tool_services(bus, changed)
         cases = use_cases(engine, changed, stored, hub, services)
-        dialects = surfaces(cases, changed, tool_calls(engine, changed, services))
+        dialects = surfaces(cases, changed, tool_calls(engine, changed, services, cases))
         return cases, build_app(dialects, largest_body=1024 * 1024, draining=Draining(), cors_origins=["*"])
 
     owlie = {"owlie_keys": SecretStr(Fernet.generate_key().decode()), "owlie_tenant": caller.tenant}

@@ -72,7 +72,7 @@ def build(settings: GatewaySettings, bus: EventBus, meters: Meters | None = None
         draining = Draining()
         services = tool_services(bus, settings)
         cases = use_cases(engine, settings, stored, hub, services)
-        dialects = surfaces(cases, settings, tool_calls(engine, settings, services), feed)
+        dialects = surfaces(cases, settings, tool_calls(engine, settings, services, cases), feed)
         return HttpServer(
             build_app(
                 dialects,

@@ -53,7 +53,14 @@ def use_cases(
 ) -> UseCases:
     """Return what the dialects call, on the stores of the engine. Without `services` no credentials are taken."""
     database, writer = engine.database, engine.writer
-    takers = credential_cases(engine, settings, services)
+    takers = Credentials(
+        NoKeys() if services is None else services,
+        seal,
+        credentials.SealedCredentials(database),
+        tenants=tenants.Tenants(database),
+        pinned=settings.tool_service_names,
+        unit=database.unit_of_work,
+    )
     thread_store = Threads(threads.Threads(database, writer), takers)
     file_rows = files.Files(database)
     key = settings.openai_api_key
@@ -90,25 +97,8 @@ def use_cases(
     )
 
 
-def tool_calls(engine: EngineProcess, settings: GatewaySettings, services: ToolServicesOnBus) -> ToolCalls:
+def tool_calls(
+    engine: EngineProcess, settings: GatewaySettings, services: ToolServicesOnBus, cases: UseCases
+) -> ToolCalls:
     """Return what asks tool services outside of runs."""
-    return ToolCalls(
-        services,
-        tenants.Tenants(engine.database),
-        settings.tool_service_names,
-        credential_cases(engine, settings, services),
-    )
-
-
-def credential_cases(
-    engine: EngineProcess, settings: GatewaySettings, services: ToolServicesOnBus | None
-) -> Credentials:
-    """Return what takes users' credentials for tool services."""
-    return Credentials(
-        NoKeys() if services is None else services,
-        seal,
-        credentials.SealedCredentials(engine.database),
-        tenants=tenants.Tenants(engine.database),
-        pinned=settings.tool_service_names,
-        unit=engine.database.unit_of_work,
-    )
+    return ToolCalls(services, tenants.Tenants(engine.database), settings.tool_service_names, cases.credentials)

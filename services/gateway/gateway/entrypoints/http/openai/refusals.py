@@ -124,30 +124,25 @@ def _engine_refusal(error: Exception) -> Refusal | None:
             message = f"Expected tool outputs for call_ids {_named(expected)}, got {_named(got)}"
             refusal = Refusal(400, message, param="tool_outputs")
         case ModelServerAway():
-            refusal = Refusal(
-                503,
+            refusal = _unavailable(
                 "The server cannot reach the server of its models at the moment. Please try again.",
-                kind="server_error",
-                code="service_unavailable",
-                headers=((b"retry-after", b"5"),),
+                retry_after=5,
             )
         case DatabaseUnavailable():
-            refusal = Refusal(
-                503,
-                "The server cannot reach its database at the moment. Please try again.",
-                kind="server_error",
-                code="service_unavailable",
-                headers=((b"retry-after", b"1"),),
-            )
+            refusal = _unavailable("The server cannot reach its database at the moment. Please try again.")
         case StreamsEnd():
-            refusal = Refusal(
-                503,
+            refusal = _unavailable(
                 "The server shuts down. The run goes on: stream its events after the last one that you were told "
                 "(Last-Event-ID), or retrieve it.",
-                kind="server_error",
-                code="service_unavailable",
+                retry_after=None,
             )
     return refusal
+
+
+def _unavailable(message: str, *, retry_after: int | None = 1) -> Refusal:
+    """Return the refusal of what cannot be done now; `retry_after` in seconds, None where nothing is to be repeated."""
+    headers = () if retry_after is None else ((b"retry-after", b"%d" % retry_after),)
+    return Refusal(503, message, kind="server_error", code="service_unavailable", headers=headers)
 
 
 def _feed_refusal(error: Exception) -> Refusal | None:
@@ -156,13 +151,7 @@ def _feed_refusal(error: Exception) -> Refusal | None:
             message = f"Too many streams of events: there may be {most} at once. Close one, or try again later."
             return Refusal(429, message, code="too_many_subscribers", headers=((b"retry-after", b"5"),))
         case FeedEnds():
-            return Refusal(
-                503,
-                "The server shuts down. Connect again, with the id of the last event that you have.",
-                kind="server_error",
-                code="service_unavailable",
-                headers=((b"retry-after", b"1"),),
-            )
+            return _unavailable("The server shuts down. Connect again, with the id of the last event that you have.")
     return None
 
 
@@ -171,13 +160,7 @@ def _credential_refusal(error: Exception) -> Refusal | None:
         case CredentialRefused():
             return Refusal(400, str(error), param="X-Tool-Credential", code="tool_credential_refused")
         case KeysNotKnown():
-            return Refusal(
-                503,
-                "The server cannot reach its tool services at the moment. Please try again.",
-                kind="server_error",
-                code="service_unavailable",
-                headers=((b"retry-after", b"1"),),
-            )
+            return _unavailable("The server cannot reach its tool services at the moment. Please try again.")
     return None
 
 
@@ -220,13 +203,7 @@ def _file_refusal(error: Exception) -> Refusal | None:
         case BytesMissing():
             return Refusal(404, "The content of this file is not stored here.", code="content_not_found")
         case FileStoreUnavailable():
-            return Refusal(
-                503,
-                "The server cannot reach the store of its files at the moment. Please try again.",
-                kind="server_error",
-                code="service_unavailable",
-                headers=((b"retry-after", b"1"),),
-            )
+            return _unavailable("The server cannot reach the store of its files at the moment. Please try again.")
     return None
 
 
